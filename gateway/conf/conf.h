@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* gateway/conf/conf.h - the configuration as plain structs. Read by conf_load
+ * from YAML through the directive tables (directives.c); never changed after.
+ * Durations are microseconds, sizes bytes. Strings are NUL-terminated, never
+ * NULL ("" when left out) and live as long as the struct conf. */
+#ifndef YETT_CONF_H
+#define YETT_CONF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "gateway/base/buf.h"
+#include "gateway/base/err.h"
+#include "gateway/base/netaddr.h"
+
+/* Where a value stands, for errors found after reading. */
+struct conf_place {
+	const char *file;
+	unsigned line, column;		/* from 1; 0: a default */
+};
+
+struct conf_strings { const char **v; size_t n; };
+
+struct conf_certificate {
+	struct conf_place place;
+	const char *certificate, *key;	/* PEM paths, made absolute against the file */
+	const char *ocsp;		/* DER file of an OCSP answer, or "" */
+};
+
+enum conf_tls_version { CONF_TLS_1_2, CONF_TLS_1_3 };
+
+struct conf_listener {
+	struct conf_place place;
+	struct netaddr address;
+	struct conf_strings protocols;
+	bool redirect_to_https;
+	bool tls;			/* a tls: mapping is there */
+	struct conf_certificate *certificates;
+	size_t n_certificates;
+	enum conf_tls_version min_version;
+};
+
+struct conf_server {
+	struct conf_place place;
+	const char *url;
+	bool https;			/* the url, taken apart */
+	const char *host;		/* name or address, "" for unix */
+	uint16_t port;
+	const char *unix_path;		/* "http://unix:/path", else "" */
+	uint32_t weight;
+};
+
+struct conf_pool {
+	struct conf_place place;
+	const char *name;
+	struct conf_server *servers;
+	size_t n_servers;
+	struct {
+		const char *ca;		/* "system" or a PEM path */
+		bool verify;
+		const char *server_name;	/* "": the host of the url */
+		const char *certificate, *key;	/* client certificate, or "" */
+	} tls;
+	uint32_t retries;
+	struct { int64_t connect, first_byte, idle; } timeouts;
+	struct { uint32_t connections; int64_t idle; } keepalive;
+};
+
+struct conf_exclude {
+	struct conf_place place;
+	uint32_t rule;			/* 0: by tag */
+	const char *tag;		/* "": by rule */
+	const char *target;		/* "ARGS:q", "ARGS:/regex/", "": whole rule */
+	const char *path;		/* prefix, or "=/exact", or "" any */
+	struct conf_strings method;	/* none: any */
+};
+
+enum conf_waf_mode { CONF_WAF_BLOCK, CONF_WAF_DETECT, CONF_WAF_OFF };
+enum conf_over_inspect { CONF_OVER_REJECT, CONF_OVER_HEAD };
+
+struct conf_policy {
+	struct conf_place place;
+	const char *name;
+	enum conf_waf_mode mode;
+	struct {
+		const char *path;	/* folder of the rule set; "" : the system's */
+		uint32_t paranoia;	/* 1..4 */
+		uint32_t inbound_threshold, outbound_threshold;
+		struct conf_strings apps;
+	} crs;
+	struct conf_strings rules;	/* SecLang files, globs already expanded */
+	struct conf_strings allow;	/* of: remote_rules exec lua inspect_file rbl */
+	struct conf_exclude *exclude;
+	size_t n_exclude;
+	struct {
+		uint64_t inspect, limit;
+		enum conf_over_inspect over_inspect;
+		uint32_t arguments;
+	} request_body;
+	struct {
+		uint64_t inspect;	/* 0: answers are not inspected */
+		struct conf_strings types;
+	} response_body;
+};
+
+struct conf_route {
+	struct conf_place place;
+	const char *path;		/* as written: "/x/", "=/x", "~ regex" */
+	struct conf_strings methods;	/* none: the site's */
+	const char *policy, *pool;	/* "": the site's; policy may be "off" */
+};
+
+struct conf_site {
+	struct conf_place place;
+	struct conf_strings hosts;	/* lower case; "*.x", and "*" for any */
+	const char *pool, *policy;
+	struct conf_strings methods;
+	struct conf_route *routes;
+	size_t n_routes;
+};
+
+enum conf_access_format { CONF_ACCESS_JSON, CONF_ACCESS_COMBINED };
+
+struct conf {
+	const char *node;
+	uint32_t threads;		/* already resolved from auto */
+	struct conf_listener *listeners;
+	size_t n_listeners;
+	struct { int64_t handshake, header, body_idle, keepalive, send_idle; } timeouts;
+	struct {
+		uint64_t header_bytes;
+		uint32_t fields, connections, connections_per_client;
+	} max;
+	struct conf_pool *pools;
+	size_t n_pools;
+	struct conf_policy *policies;
+	size_t n_policies;
+	struct conf_site *sites;
+	size_t n_sites;
+	struct {
+		struct { const char *path; enum conf_access_format format; } access;
+		struct { const char *path; struct conf_strings mask; } audit;
+		struct { const char *path; int level; } error;	/* enum log_level */
+	} logs;
+};
+
+/* One finding; conf_load collects all there are, in order of file and line. */
+struct conf_problem {
+	struct conf_place place;
+	char field[160];		/* "policies.default.crs.paranoia" */
+	char text[640];			/* found, allowed, nearest field */
+};
+
+struct conf_problems { struct conf_problem *v; size_t n; };
+
+/* Reads `path` and what it includes. NULL when there is any problem. Problems
+ * are the caller's: conf_problems_free. One thread at a time. */
+struct conf *conf_load(const char *path, struct conf_problems *problems_r);
+/* The same for text made in memory (`yett run --protect`); `name` stands for
+ * the file in problems, relative paths are against the working folder. */
+struct conf *conf_load_text(const char *name, struct span yaml,
+    struct conf_problems *problems_r);
+void conf_free(struct conf **);
+void conf_problems_add(struct conf_problems *, const struct conf_place *,
+    const char *field, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+/* "file:line:column: field: text" without a newline, for a person. */
+void conf_problem_text(const struct conf_problem *, struct text *);
+void conf_problems_free(struct conf_problems *);
+
+/* From the same tables: the JSON Schema, the reference page in Markdown, and
+ * `yett check --explain FIELD` ("limits.*.rate"); false for an unknown field. */
+void conf_schema(struct text *);
+void conf_reference(struct text *);
+bool conf_explain(struct span field, struct text *);
+
+const struct conf_pool *conf_find_pool(const struct conf *, const char *name);
+const struct conf_policy *conf_find_policy(const struct conf *, const char *name);
+
+#endif

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* gateway/net/listener.h - listening sockets of one worker thread, and the
+ * limits on connections that all threads share. */
+#ifndef YETT_NET_LISTENER_H
+#define YETT_NET_LISTENER_H
+
+#include <stdint.h>
+
+#include "gateway/base/err.h"
+#include "gateway/base/netaddr.h"
+#include "gateway/loop/loop.h"
+
+/* Counts of connections: in all and per client (an IPv4 address, an IPv6 /64).
+ * Any thread. */
+struct connlimit;
+struct connlimit *connlimit_new(uint32_t total, uint32_t per_client);
+void connlimit_free(struct connlimit **);
+/* False: over a limit, nothing was counted. Clients of unix sockets count in
+ * the total only. */
+bool connlimit_enter(struct connlimit *, const struct netaddr *client);
+void connlimit_leave(struct connlimit *, const struct netaddr *client);
+uint32_t connlimit_total(const struct connlimit *);
+
+/* A bound, listening, non-blocking socket with SO_REUSEPORT (one per thread
+ * and address; for unix sockets threads share one through dup). ERR_IO names
+ * address and cause. A stale unix socket that nobody listens on is replaced. */
+enum err_code net_listen(int *fd_r, const struct netaddr *, struct err *);
+/* A further socket for another thread on the address `fd` is bound to. */
+enum err_code net_listen_again(int *fd_r, int fd, struct err *);
+
+struct listener;
+/* A connection that passed the limits: the callee owns `fd` (non-blocking,
+ * TCP_NODELAY) and calls connlimit_leave when it closes it. `local` is the
+ * address it was accepted on. */
+typedef void listener_accept_f(void *data, int fd, const struct netaddr *peer,
+    const struct netaddr *local);
+
+/* Accepts on `fd` (owned) on the loop's thread, a bounded number per round.
+ * Out of descriptors or memory it pauses 100 ms and logs once a minute; over a
+ * limit the connection is reset at once. */
+struct listener *listener_new(struct loop *, int fd, struct connlimit *,
+    listener_accept_f *, void *data);
+/* Stops accepting and closes the socket. */
+void listener_free(struct listener **);
+
+#endif

@@ -1,0 +1,2 @@
+noinst_LIBRARIES += gateway/steps/libsteps.a
+gateway_steps_libsteps_a_SOURCES = 
