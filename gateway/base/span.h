@@ -29,7 +29,7 @@ span_of(const char *text)
 static inline struct span
 span_mem(const void *p, size_t n)
 {
-	return ((struct span){ p, n });
+	return ((struct span){ (const char *)p, n });
 }
 
 static inline bool
