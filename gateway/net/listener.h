@@ -23,7 +23,9 @@ uint32_t connlimit_total(const struct connlimit *);
 
 /* A bound, listening, non-blocking socket with SO_REUSEPORT (one per thread
  * and address; for unix sockets threads share one through dup). ERR_IO names
- * address and cause. A stale unix socket that nobody listens on is replaced. */
+ * address and cause: the address must be free, a second gateway on it is an
+ * error. "[::]" takes IPv6 only, so that "0.0.0.0" can stand beside it. A unix
+ * socket gets mode 0660; a stale one that nobody listens on is replaced. */
 enum err_code net_listen(int *fd_r, const struct netaddr *, struct err *);
 /* A further socket for another thread on the address `fd` is bound to. */
 enum err_code net_listen_again(int *fd_r, int fd, struct err *);
@@ -40,7 +42,7 @@ typedef void listener_accept_f(void *data, int fd, const struct netaddr *peer,
  * limit the connection is reset at once. */
 struct listener *listener_new(struct loop *, int fd, struct connlimit *,
     listener_accept_f *, void *data);
-/* Stops accepting and closes the socket. */
+/* Stops accepting and closes the socket. Not from within listener_accept_f. */
 void listener_free(struct listener **);
 
 #endif
