@@ -1,2 +1,17 @@
 # packaging: installing, running and checking on Debian
-EXTRA_DIST += packaging/packages.sh packaging/check.sh packaging/tally.py .ci/run
+packaging_tests = packaging/tests/examples.sh packaging/tests/hardening.sh
+EXTRA_DIST += $(packaging_tests) .ci/run \
+	packaging/packages.sh packaging/check.sh packaging/quickstart.sh packaging/tally.py \
+	packaging/demo/app.py packaging/systemd/yett.service.in
+
+dist_doc_DATA = README.md LICENSE CHANGELOG.md
+examplesdir = $(docdir)/examples
+dist_examples_DATA = packaging/examples/yett.yaml packaging/examples/full.yaml \
+	packaging/logrotate/yett packaging/systemd/yett.sysusers
+nodist_examples_DATA = packaging/systemd/yett.service
+CLEANFILES += packaging/systemd/yett.service
+
+packaging/systemd/yett.service: packaging/systemd/yett.service.in Makefile
+	$(AM_V_GEN)$(MKDIR_P) packaging/systemd && \
+	sed -e 's|@bindir[@]|$(bindir)|g' -e 's|@sysconfdir[@]|$(sysconfdir)|g' \
+	    $(srcdir)/packaging/systemd/yett.service.in >$@

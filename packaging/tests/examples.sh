@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# `yett check` accepts every example, and the README shows the shortest one as it is.
+set -euo pipefail
+: "${top_srcdir:?set by make check}"
+: "${top_builddir:?set by make check}"
+
+folder=$(mktemp -d "${TMPDIR:-/tmp}/yett-examples.XXXXXX")
+trap 'rm -rf "$folder"' EXIT
+cp "$top_srcdir"/packaging/examples/*.yaml "$folder"
+mkdir "$folder/tls"
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 \
+    -subj /CN=shop.example.com -keyout "$folder/tls/shop.key" -out "$folder/tls/shop.pem" \
+    2>/dev/null
+
+for example in "$folder"/*.yaml; do
+	echo "yett check -c ${example##*/}"
+	"$top_builddir/yett" check -c "$example"
+done
+
+# shellcheck disable=SC2016 # backquotes of Markdown
+sed -n '/^```yaml$/,/^```$/p' "$top_srcdir/README.md" | sed '1d;$d' >"$folder/readme"
+diff -u "$top_srcdir/packaging/examples/yett.yaml" "$folder/readme" || {
+	echo "The configuration in README.md differs from packaging/examples/yett.yaml."
+	exit 1
+}
