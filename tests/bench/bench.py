@@ -1,0 +1,476 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""`make bench`: Yett beside what one would run instead, in one go.
+
+    --what waf         Yett and nginx + libnginx-mod-http-modsecurity, same CRS rules
+    --what proxy       Yett without the WAF, nginx and haproxy as plain proxies
+    --what allocator   Yett built with each allocator (--binary NAME=PATH for each)
+    --what isolation   small GETs alone, then beside JSON bodies that are long to inspect
+
+Everyone has one worker on one core, in front of the same origin; wrk and the
+origin have the other cores. The contenders take turns in short rounds, the
+table shows medians. CPU is what the kernel counted for a contender's processes
+over a round, divided by the requests answered. Everything listens on loopback
+ports that the kernel gave out and lives in a temporary folder.
+"""
+import argparse
+import contextlib
+import http.client
+import json
+import os
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from urllib.parse import urlencode
+
+CRS_SETUP = "/etc/modsecurity/crs/crs-setup.conf"
+CRS_RULES = "/usr/share/modsecurity-crs/rules"
+MODSECURITY_CONF = "/etc/nginx/modsecurity.conf"
+MODSECURITY_MODULE = "/usr/lib/nginx/modules/ngx_http_modsecurity_module.so"
+TICKS = os.sysconf("SC_CLK_TCK")
+
+BROWSER = {
+    "User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
+    "Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+    "Accept-Language": "en-GB,en;q=0.5",
+    "Referer": "http://shop.example.com/",
+    "Upgrade-Insecure-Requests": "1",
+    "Sec-Fetch-Dest": "document",
+    "Sec-Fetch-Mode": "navigate",
+    "Sec-Fetch-Site": "same-origin",
+}
+
+
+def kinds():
+    """name -> (method, target, fields, body, expected status, connections)"""
+    query = urlencode({"q": "blue tea pot", "page": "2", "sort": "price", "category": "kitchen",
+                       "colour": "dark blue", "max": "45.50"})
+    form = urlencode({f"field{i}": ("A few plain words about the order number %d, " % i) * 2 +
+                      "thank you and kind regards from me" + "," * i for i in range(12)})
+    items = [{"id": i, "name": f"tea pot number {i}", "price": 12.5 + i, "stock": i * 3,
+              "colour": "dark blue", "note": "one of the nice ones"} for i in range(60)]
+    return {
+        "get": ("GET", "/index.html", {}, "", 200, 16),
+        "query": ("GET", "/search?" + query, {}, "", 200, 16),
+        "form": ("POST", "/order", {"Content-Type": "application/x-www-form-urlencoded"},
+                 form, 200, 16),
+        "json": ("POST", "/api/items", {"Content-Type": "application/json"},
+                 json.dumps({"items": items}, separators=(",", ":")), 200, 4),
+        "attack": ("GET", "/items?id=1%27%20OR%201%3D1--", {}, "", 403, 16),
+    }
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def wait_port(port, process, log):
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            break
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return
+        time.sleep(0.05)
+    with open(log, encoding="utf-8", errors="replace") as f:
+        sys.exit(f"bench: {process.args[0]} does not listen:\n{f.read()[-2000:]}")
+
+
+def descendants(pid):
+    """A process and all below it, as /proc has them now."""
+    children = {}
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            with contextlib.suppress(OSError), open(f"/proc/{name}/stat", encoding="utf-8") as f:
+                parent = int(f.read().rsplit(")", 1)[1].split()[1])
+                children.setdefault(parent, []).append(int(name))
+    found, todo = [], [pid]
+    while todo:
+        found.append(todo.pop())
+        todo += children.get(found[-1], [])
+    return found
+
+
+class Server:
+    """A started program that listens on `port`."""
+
+    def __init__(self, name, command, port, folder, cpus):
+        self.name, self.port = name, port
+        log = os.path.join(folder, "output")
+        with open(log, "wb") as out:
+            self.process = subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL,
+                                            stdout=out, stderr=out,
+                                            preexec_fn=lambda: os.sched_setaffinity(0, cpus))
+        wait_port(port, self.process, log)
+
+    def cpu(self):
+        """Seconds of CPU so far, children included."""
+        ticks = 0
+        for pid in descendants(self.process.pid):
+            with contextlib.suppress(OSError), open(f"/proc/{pid}/stat", encoding="utf-8") as f:
+                part = f.read().rsplit(")", 1)[1].split()
+                ticks += int(part[11]) + int(part[12])
+        return ticks / TICKS
+
+    def rss(self):
+        """MiB of memory, children included."""
+        kib = 0
+        for pid in descendants(self.process.pid):
+            with contextlib.suppress(OSError), open(f"/proc/{pid}/status", encoding="utf-8") as f:
+                kib += sum(int(s.split()[1]) for s in f if s.startswith("RssAnon:"))
+        return kib / 1024
+
+    def stop(self):
+        self.process.terminate()
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+class Bench:
+    """Folders, processors and the servers that were started."""
+
+    def __init__(self, args, folder):
+        self.args, self.folder = args, folder
+        cpus = sorted(os.sched_getaffinity(0))
+        self.cpus_server = set(cpus[:1])
+        self.cpus_load = set(cpus[1:] or cpus)
+        self.servers = []
+        self.seconds, self.rounds = (2, 2) if args.quick else (5, 4)
+
+    def subfolder(self, name):
+        path = os.path.join(self.folder, name)
+        os.makedirs(path, exist_ok=True)
+        return path
+
+    def start(self, name, command, port, folder, cpus=None):
+        server = Server(name, command, port, folder, cpus or self.cpus_server)
+        self.servers.append(server)
+        return server
+
+    def stop(self):
+        for server in self.servers:
+            server.stop()
+        self.servers.clear()
+
+    # --- servers ------------------------------------------------------------
+
+    def nginx(self, name, http, port, cpus=None, modules=""):
+        folder = self.subfolder(name)
+        temp = "".join(f"{kind}_temp_path {folder}/{kind};" for kind in
+                       ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+        write(folder, "nginx.conf", f"""{modules}
+worker_processes 1; daemon off; pid {folder}/pid; error_log {folder}/error crit;
+events {{ worker_connections 1024; }}
+http {{ access_log off; keepalive_requests 100000000; tcp_nodelay on; {temp}
+{http} }}
+""")
+        return self.start(name, ["nginx", "-p", folder, "-e", f"{folder}/error",
+                                 "-c", f"{folder}/nginx.conf"], port, folder, cpus)
+
+    def origin(self):
+        port = free_port()
+        body = "x" * 1023 + "\\n"
+        return self.nginx("origin", f"server {{ listen 127.0.0.1:{port}; "
+                          f"default_type text/html; location / {{ return 200 '{body}'; }} }}",
+                          port, self.cpus_load)
+
+    def proxy_nginx(self, origin, waf):
+        port = free_port()
+        name = "nginx-modsecurity" if waf else "nginx"
+        rules = modules = ""
+        if waf:
+            modules = f"load_module {MODSECURITY_MODULE};"
+            path = write(self.subfolder(name), "modsecurity.conf", self.modsecurity_conf())
+            rules = f"modsecurity on; modsecurity_rules_file {path};"
+        return self.nginx(name, f"""
+upstream origin {{ server 127.0.0.1:{origin.port}; keepalive 64; keepalive_requests 100000000; }}
+server {{ listen 127.0.0.1:{port} reuseport; {rules}
+location / {{ proxy_pass http://origin; proxy_http_version 1.1;
+proxy_set_header Connection ""; proxy_set_header Host $host;
+proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; }} }}""", port, modules=modules)
+
+    @staticmethod
+    def modsecurity_conf():
+        """The package's recommended file; blocking, no logs, answers not inspected."""
+        ours = {"SecRuleEngine": "On", "SecAuditEngine": "Off", "SecResponseBodyAccess": "Off",
+                "SecUnicodeMapFile": "/etc/nginx/unicode.mapping 20127"}
+        with open(MODSECURITY_CONF, encoding="utf-8") as f:
+            lines = [s for s in f.read().split("\n")
+                     if not s.strip().startswith(tuple(ours) + ("SecAuditLog", "SecDebugLog"))]
+        lines += [f"{k} {v}" for k, v in ours.items()]
+        lines += [f"Include {CRS_SETUP}", f"Include {CRS_RULES}/*.conf"]
+        return "\n".join(lines) + "\n"
+
+    def proxy_haproxy(self, origin):
+        port = free_port()
+        folder = self.subfolder("haproxy")
+        path = write(folder, "haproxy.cfg", f"""
+global
+  nbthread 1
+  maxconn 2000
+defaults
+  mode http
+  timeout connect 5s
+  timeout client 60s
+  timeout server 60s
+  option http-keep-alive
+  option forwardfor
+  http-reuse always
+frontend in
+  bind 127.0.0.1:{port}
+  default_backend out
+backend out
+  server origin 127.0.0.1:{origin.port}
+""")
+        return self.start("haproxy", ["haproxy", "-db", "-f", path], port, folder)
+
+    def proxy_yett(self, origin, waf, name=None, binary=None, cpus=None):
+        port = free_port()
+        name = name or ("yett" if waf else "yett-plain")
+        folder = self.subfolder(name)
+        path = write(folder, "yett.yaml", f"""
+threads: 1
+listeners:
+  - address: "127.0.0.1:{port}"
+pools:
+  origin:
+    servers: [ {{ url: "http://127.0.0.1:{origin.port}" }} ]
+    keepalive: {{ connections: 64, idle: 60s }}
+policies:
+  bench:
+    mode: {'block' if waf else 'off'}
+    request_body: {{ arguments: 1000 }}
+sites:
+  - hosts: ["*"]
+    pool: origin
+    policy: bench
+logs:
+  access: {{ path: off }}
+  audit: {{ path: off }}
+  error: {{ path: stderr, level: warn }}
+""")
+        return self.start(name, [binary or self.args.yett, "run", "-c", path], port, folder, cpus)
+
+    # --- one round ----------------------------------------------------------
+
+    def wrk(self, server, kind, seconds):
+        """One run of wrk: what it counted, and the server's CPU over it."""
+        method, target, fields, body, status, connections = kinds()[kind]
+        fields = dict(BROWSER, **fields)
+        script = write(self.folder, f"{kind}.lua", "wrk.method = %s\nwrk.body = %s\n%s" % (
+            lua(method), lua(body) if body else "nil",
+            "".join(f"wrk.headers[{lua(k)}] = {lua(v)}\n" for k, v in fields.items())) + f"""
+local threads = {{}}
+function setup(thread) table.insert(threads, thread) end
+function init(args) odd = 0 end
+function response(status) if status ~= {status} then odd = odd + 1 end end
+function done(summary, latency, requests)
+   local all = 0
+   for _, thread in ipairs(threads) do all = all + thread:get("odd") end
+   local e = summary.errors
+   print(string.format('RESULT {{"requests":%d,"us":%d,"p50":%f,"p99":%f,"odd":%d,"broken":%d}}',
+      summary.requests, summary.duration, latency:percentile(50), latency:percentile(99), all,
+      e.connect + e.read + e.write + e.timeout))
+end
+""")
+        before = server.cpu()
+        out = subprocess.run(["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s",
+                              "-s", script, f"http://127.0.0.1:{server.port}{target}"],
+                             capture_output=True, text=True, check=False,
+                             preexec_fn=lambda: os.sched_setaffinity(0, self.cpus_load))
+        used = server.cpu() - before
+        line = next((s for s in out.stdout.split("\n") if s.startswith("RESULT ")), None)
+        if line is None:
+            sys.exit(f"bench: wrk failed on {server.name}, {kind}:\n{out.stdout}{out.stderr}")
+        result = json.loads(line[7:])
+        if result["odd"] or result["broken"] or not result["requests"]:
+            sys.exit(f"bench: {server.name}, {kind}: {result['odd']} answers were not {status}, "
+                     f"{result['broken']} connections broke, {result['requests']} answered")
+        return {"rps": result["requests"] / result["us"] * 1e6,
+                "cpu_us": used / result["requests"] * 1e6,
+                "p50_ms": result["p50"] / 1000, "p99_ms": result["p99"] / 1000}
+
+    def compare(self, servers, names):
+        """kind -> server -> medians over the rounds, the servers taking turns."""
+        table = {}
+        for kind in names:
+            rounds = {s.name: [] for s in servers}
+            for server in servers:
+                self.wrk(server, kind, 1)
+            for turn in range(self.rounds):
+                for i in range(len(servers)):
+                    server = servers[(i + turn) % len(servers)]
+                    rounds[server.name].append(self.wrk(server, kind, self.seconds))
+            table[kind] = {name: {key: statistics.median(r[key] for r in runs) for key in runs[0]}
+                           for name, runs in rounds.items()}
+            print(f"bench: {kind} done", file=sys.stderr, flush=True)
+        for server in servers:
+            table.setdefault("rss_mib", {})[server.name] = round(server.rss(), 1)
+        return table
+
+    def paced(self, server, kind, per_second, seconds, connections):
+        """Latencies in ms of requests sent by the clock, counted from when each was due."""
+        method, target, fields, body, status, _ = kinds()[kind]
+        fields = dict(BROWSER, **fields)
+        latencies, wrong = [], []
+        begin = time.monotonic() + 0.2
+
+        def client(n):
+            link = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+            due = begin + n / per_second
+            while due < begin + seconds:
+                time.sleep(max(0, due - time.monotonic()))
+                link.request(method, target, body or None, fields)
+                answer = link.getresponse()
+                answer.read()
+                if answer.status != status:
+                    wrong.append(answer.status)
+                latencies.append((time.monotonic() - due) * 1000)
+                due += connections / per_second
+            link.close()
+        threads = [threading.Thread(target=client, args=(n,)) for n in range(connections)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        if wrong:
+            sys.exit(f"bench: {server.name}, {kind}: {len(wrong)} answers like {wrong[0]}")
+        return sorted(latencies)
+
+    # --- what can be asked for ---------------------------------------------
+
+    def waf(self):
+        origin = self.origin()
+        table = self.compare([self.proxy_yett(origin, True), self.proxy_nginx(origin, True)],
+                             list(kinds()))
+        self.stop()
+        return table
+
+    def proxy(self):
+        origin = self.origin()
+        table = self.compare([self.proxy_yett(origin, False), self.proxy_nginx(origin, False),
+                              self.proxy_haproxy(origin)], ["get"])
+        self.stop()
+        return table
+
+    def allocator(self):
+        origin = self.origin()
+        servers = [self.proxy_yett(origin, True, name, path)
+                   for name, path in (b.split("=", 1) for b in self.args.binary)]
+        if not servers:
+            sys.exit("bench: --what allocator needs --binary NAME=PATH")
+        table = self.compare(servers, ["get", "query", "form", "json"])
+        self.stop()
+        return table
+
+    def isolation(self):
+        """Every processor for everyone: the question is who waits for whom."""
+        everywhere = self.cpus_server | self.cpus_load
+        origin = self.origin()
+        table = {}
+        for server in (self.proxy_yett(origin, True, cpus=everywhere),
+                       self.proxy_nginx(origin, True)):
+            for pid in descendants(server.process.pid):
+                for task in os.listdir(f"/proc/{pid}/task"):
+                    os.sched_setaffinity(int(task), everywhere)
+            self.paced(server, "get", 50, 1, 5)
+            alone = self.paced(server, "get", 100, self.seconds * 2, 10)
+            long_ones = threading.Thread(target=self.paced,
+                                         args=(server, "json", 6, self.seconds * 2, 3))
+            long_ones.start()
+            beside = self.paced(server, "get", 100, self.seconds * 2, 10)
+            long_ones.join()
+            for label, ms in (("alone", alone), ("beside JSON", beside)):
+                table.setdefault(label, {})[server.name] = {
+                    "p50_ms": ms[len(ms) // 2], "p99_ms": ms[len(ms) * 99 // 100],
+                    "max_ms": ms[-1]}
+        self.stop()
+        return table
+
+
+def write(folder, name, text):
+    path = os.path.join(folder, name)
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(text)
+    return path
+
+
+def lua(text):
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
+
+
+def markdown(what, table):
+    """The table for people; every other contender is compared with the first."""
+    rss = table.pop("rss_mib", {})
+    names = list(next(iter(table.values())))
+    columns = list(next(iter(next(iter(table.values())).values())))
+    titles = {"rps": "requests/s", "cpu_us": "CPU µs/request", "p50_ms": "p50 ms",
+              "p99_ms": "p99 ms", "max_ms": "max ms"}
+    head = ["kind", "server"] + [titles[c] for c in columns]
+    ratio = "rps" in columns
+    if ratio:
+        head += [f"{names[0]} ÷ this: requests/s", "CPU"]
+    lines = [f"## {what}", "", "| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    for kind, row in table.items():
+        for name in names:
+            cells = [kind, name] + [number(row[name][c]) for c in columns]
+            if ratio:
+                cells += [f"{row[names[0]][c] / row[name][c]:.2f}" if row[name][c] else "-"
+                          for c in ("rps", "cpu_us")]
+            lines.append("| " + " | ".join(cells) + " |")
+    if rss:
+        lines += ["", "Memory after it: " + ", ".join(f"{n} {m} MiB" for n, m in rss.items())]
+        table["rss_mib"] = rss
+    return "\n".join(lines) + "\n"
+
+
+def number(value):
+    return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def main():
+    parser = argparse.ArgumentParser(description="measures Yett beside its peers")
+    parser.add_argument("--yett", default="./yett", help="the binary")
+    parser.add_argument("--what", default="waf,proxy")
+    parser.add_argument("--binary", action="append", default=[], metavar="NAME=PATH")
+    parser.add_argument("--quick", action="store_true", help="about a minute instead of six")
+    parser.add_argument("--json", help="also write the figures there")
+    args = parser.parse_args()
+    args.yett = os.path.abspath(args.yett)
+    for tool, package in (("nginx", "nginx"), ("wrk", "wrk"), ("haproxy", "haproxy")):
+        if not shutil.which(tool):
+            sys.exit(f"bench: {tool} is missing: apt-get install {package}")
+    if not os.path.exists(MODSECURITY_MODULE):
+        sys.exit("bench: apt-get install libnginx-mod-http-modsecurity modsecurity-crs")
+    results = {}
+    with tempfile.TemporaryDirectory(prefix="yett-bench.") as folder:
+        os.chmod(folder, 0o755)
+        bench = Bench(args, folder)
+        try:
+            for what in args.what.split(","):
+                if what not in ("waf", "proxy", "allocator", "isolation"):
+                    sys.exit(f"bench: --what: found {what}; "
+                             "allowed: waf, proxy, allocator, isolation")
+                results[what] = getattr(bench, what)()
+                print(markdown(what, results[what]), flush=True)
+        finally:
+            bench.stop()
+    if args.json:
+        with open(args.json, "w", encoding="utf-8") as f:
+            json.dump(results, f, indent=1)
+            f.write("\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
