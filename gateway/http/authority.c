@@ -176,7 +176,6 @@ bool
 uri_authority_same(struct span a, struct span b, uint16_t default_port)
 {
 	struct parts pa, pb;
-	size_t i;
 
 	if (!split(a, &pa) || !split(b, &pb) || pa.kind != pb.kind)
 		return (false);
@@ -185,26 +184,7 @@ uri_authority_same(struct span a, struct span b, uint16_t default_port)
 		return (false);
 	if (pa.kind == HOST_IP6)
 		return (memcmp(&pa.ip6, &pb.ip6, sizeof(pa.ip6)) == 0);
-	if (pa.host.n != pb.host.n)
-		return (false);
-	for (i = 0; i < pa.host.n; i++)
-		if (char_lower(pa.host.p[i]) != char_lower(pb.host.p[i]))
-			return (false);
-	return (true);
-}
-
-/* `prefix` in lower case. */
-static bool
-starts_nocase(struct span text, struct span prefix)
-{
-	size_t i;
-
-	if (text.n < prefix.n)
-		return (false);
-	for (i = 0; i < prefix.n; i++)
-		if (char_lower(text.p[i]) != prefix.p[i])
-			return (false);
-	return (true);
+	return (span_eq_nocase(pa.host, pb.host));
 }
 
 bool
@@ -212,9 +192,9 @@ uri_absolute_split(struct uri_absolute *absolute_r, struct span target)
 {
 	size_t start, end;
 
-	if (starts_nocase(target, SPAN("http://")))
+	if (span_eq_nocase(span_cut(target, 0, 7), SPAN("http://")))
 		absolute_r->https = false;
-	else if (starts_nocase(target, SPAN("https://")))
+	else if (span_eq_nocase(span_cut(target, 0, 8), SPAN("https://")))
 		absolute_r->https = true;
 	else
 		return (false);

@@ -108,19 +108,6 @@ static const bool kept[HTTP_FIELD_ID_COUNT] = {
 };
 /* clang-format on */
 
-static bool
-same_nocase(struct span a, struct span b)
-{
-	size_t i;
-
-	if (a.n != b.n)
-		return (false);
-	for (i = 0; i < a.n; i++)
-		if (char_lower(a.p[i]) != char_lower(b.p[i]))
-			return (false);
-	return (true);
-}
-
 void
 http_fields_init(struct http_fields *f, struct http_field *array, uint32_t max)
 {
@@ -139,7 +126,7 @@ http_field_id(struct span name)
 		return (HTTP_OTHER);
 	id = slots[SLOT((unsigned)name.n, (unsigned char)char_lower(name.p[0]),
 	    (unsigned char)char_lower(name.p[name.n - 1]))];
-	if (!same_nocase(name, names[id]))
+	if (!span_eq_nocase(name, names[id]))
 		return (HTTP_OTHER);
 	return ((enum http_field_id)id);
 }
@@ -192,7 +179,7 @@ next_token(struct span *list, struct span *token_r)
 	while (list->n > 0) {
 		for (end = 0; end < list->n && list->p[end] != ','; end++)
 			continue;
-		*token_r = span_mem(list->p, end);
+		*token_r = span_trim(span_mem(list->p, end));
 		if (end < list->n)
 			end++;
 		*list = span_mem(list->p + end, list->n - end);
@@ -201,9 +188,6 @@ next_token(struct span *list, struct span *token_r)
 			token_r->p++;
 			token_r->n--;
 		}
-		while (token_r->n > 0 && (token_r->p[token_r->n - 1] == ' ' ||
-					     token_r->p[token_r->n - 1] == '\t'))
-			token_r->n--;
 		if (token_r->n > 0)
 			return (true);
 	}
@@ -231,7 +215,7 @@ mark_named(struct http_fields *f, struct span token)
 		return;
 	for (i = 0; i < f->n; i++)
 		if (!f->v[i].hop_by_hop && f->v[i].id == id &&
-		    (id != HTTP_OTHER || same_nocase(f->v[i].name, token)))
+		    (id != HTTP_OTHER || span_eq_nocase(f->v[i].name, token)))
 			f->v[i].hop_by_hop = true;
 }
 
@@ -278,7 +262,7 @@ http_fields_have_token(
 			continue;
 		list = f->v[i].value;
 		while (next_token(&list, &element))
-			if (same_nocase(element, token))
+			if (span_eq_nocase(element, token))
 				return (true);
 	}
 	return (false);

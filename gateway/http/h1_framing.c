@@ -8,19 +8,6 @@
 #include "gateway/http/chars.h"
 #include "gateway/http/uri.h"
 
-static bool
-is_text(struct span value, struct span lower)
-{
-	size_t i;
-
-	if (value.n != lower.n)
-		return (false);
-	for (i = 0; i < value.n; i++)
-		if (char_lower(value.p[i]) != lower.p[i])
-			return (false);
-	return (true);
-}
-
 static enum h1_oddity
 check_host(const struct h1_head *h)
 {
@@ -81,7 +68,7 @@ coding_oddity(struct span value)
 			return (H1_ODD_CODING_FORM);
 		if (end == list.n)
 			break;
-		if (is_text(coding, SPAN("chunked")))
+		if (span_eq_nocase(coding, SPAN("chunked")))
 			return (H1_ODD_CODING_FORM);
 		while (end < list.n && (list.p[end] == ' ' || list.p[end] == '\t'))
 			end++;
@@ -92,7 +79,7 @@ coding_oddity(struct span value)
 			end++;
 		list = span_mem(list.p + end, list.n - end);
 	}
-	if (coding.n < value.n && !is_text(coding, SPAN("chunked")))
+	if (coding.n < value.n && !span_eq_nocase(coding, SPAN("chunked")))
 		return (H1_ODD_CODING_FORM);
 	return (H1_ODD_CODING);
 }
@@ -110,7 +97,7 @@ read_coding(struct h1_head *h)
 		return (H1_ODD_CODING_HTTP10);
 	if (h->fields.count[HTTP_TRANSFER_ENCODING] > 1)
 		return (H1_ODD_CODING_FORM);
-	if (!is_text(value, SPAN("chunked")))
+	if (!span_eq_nocase(value, SPAN("chunked")))
 		return (coding_oddity(value));
 	h->framing = H1_CHUNKED;
 	return (H1_ODD_NONE);
@@ -151,7 +138,7 @@ read_expect(struct h1_head *h)
 		return (H1_ODD_NONE);
 	for (i = 0; i < h->fields.n; i++)
 		if (h->fields.v[i].id == HTTP_EXPECT &&
-		    !is_text(h->fields.v[i].value, SPAN("100-continue")))
+		    !span_eq_nocase(h->fields.v[i].value, SPAN("100-continue")))
 			return (H1_ODD_EXPECTATION);
 	h->expect_continue = h->framing == H1_CHUNKED ||
 			     (h->framing == H1_LENGTH && h->content_length > 0);

@@ -335,18 +335,6 @@ read_name(struct h1_head *h, struct span b)
 	}
 }
 
-static struct span
-trim(struct span s)
-{
-	while (s.n > 0 && (s.p[0] == ' ' || s.p[0] == '\t')) {
-		s.p++;
-		s.n--;
-	}
-	while (s.n > 0 && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))
-		s.n--;
-	return (s);
-}
-
 static void
 read_value(struct h1_head *h, struct span b)
 {
@@ -358,7 +346,7 @@ read_value(struct h1_head *h, struct span b)
 	c = b.p[h->position];
 	if (c != '\r')
 		refuse(h, c == '\n' ? H1_ODD_BARE_LF : H1_ODD_CONTROL);
-	else if (http_fields_add(&h->fields, h->name, trim(marked(h, b))))
+	else if (http_fields_add(&h->fields, h->name, span_trim(marked(h, b))))
 		step(h, HEAD_VALUE_LF);
 	else
 		refuse(h, H1_ODD_TOO_MANY_FIELDS);

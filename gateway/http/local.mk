@@ -9,3 +9,9 @@ gateway_http_libhttp_a_SOURCES = \
 	gateway/http/h1_head.c \
 	gateway/http/message.h \
 	gateway/http/uri.c gateway/http/uri.h
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/test_h1_request
+endif
+tests_unit_test_h1_request_SOURCES = tests/unit/test_h1_request.c
+tests_unit_test_h1_request_LDADD = gateway/http/libhttp.a gateway/base/libbase.a $(CMOCKA_LIBS)
