@@ -42,6 +42,7 @@ enum h1_rc {
 	ODD(TWO_LENGTHS, 400, "more than one Content-Length")		\
 	ODD(LENGTH_AND_CODING, 400, "Content-Length and Transfer-Encoding") \
 	ODD(CODING, 501, "unsupported Transfer-Encoding")		\
+	ODD(CODING_FORM, 400, "Transfer-Encoding is not one final chunked") \
 	ODD(CODING_HTTP10, 400, "Transfer-Encoding in HTTP/1.0")	\
 	ODD(CHUNK_SIZE, 400, "invalid chunk size")			\
 	ODD(CHUNK_EXTENSION, 400, "invalid chunk extension")		\
@@ -82,12 +83,13 @@ struct h1_head {
 	enum h1_framing framing;
 	uint64_t content_length;	/* of H1_LENGTH; of a HEAD answer what it says */
 	bool keepalive;			/* may the connection go on after it */
-	bool expect_continue;
+	bool expect_continue;		/* and there is a body to wait for */
 	size_t head_bytes;		/* length of the head with its empty line */
 	enum h1_oddity oddity;
 	/* the parser's own */
 	const struct h1_limits *limits;
-	size_t position;
+	struct span name;		/* of the field being read */
+	size_t position, mark;		/* next byte; start of what is being read */
 	uint8_t state;
 	bool is_response, to_head;
 };
@@ -98,7 +100,9 @@ void h1_request_init(struct h1_head *, const struct h1_limits *,
 void h1_response_init(struct h1_head *, const struct h1_limits *,
     struct http_field *fields, uint32_t max_fields, bool to_head);
 /* `bytes` begins at the first byte of the message each time. Empty lines before
- * a request line are skipped (RFC 9112 2.2), within header_bytes. */
+ * a request line are skipped (RFC 9112 2.2), within header_bytes. Host has been
+ * validated and agrees with an absolute-form target on H1_DONE; the target's
+ * path has not been looked at (uri.h). Hop-by-hop fields are marked. */
 enum h1_rc h1_head_push(struct h1_head *, struct span bytes);
 
 /* Decodes a body. */
@@ -108,7 +112,7 @@ struct h1_body {
 	uint8_t state;
 	enum h1_oddity oddity;
 	uint32_t line_bytes;		/* of the chunk line or trailer being read */
-	uint32_t trailer_bytes;
+	uint32_t trailer_bytes;		/* with those of chunk extensions */
 	uint32_t trailer_max;
 };
 

@@ -37,14 +37,14 @@ struct uri_target {
 	struct span scheme;		/* of absolute-form, lower case */
 	struct uri_authority authority;	/* of absolute-form */
 	/* Canonical and still escaped: starts with "/", unreserved bytes
-	 * literal, all else %XX in upper case, no dot segments, no empty
-	 * segments but a last one. */
+	 * literal, escapes in upper case, no dot segments, no empty segments
+	 * but a last one. "*" in all three for an asterisk. */
 	struct span path;
 	/* The path with every escape decoded but %2F and %5C. */
 	struct span decoded;
-	/* The path as an origin reads it that takes %2F for "/"; differs from
-	 * `decoded` only if has_encoded_slash. Routing refuses a request whose
-	 * two readings choose different routes. */
+	/* The path as an origin reads it that takes %2F and %5C for "/"; differs
+	 * from `decoded` only if has_encoded_slash. Routing refuses a request
+	 * whose two readings choose different routes. */
 	struct span slashed;
 	bool has_encoded_slash;
 	bool has_query;			/* a "?" was there */
@@ -53,12 +53,26 @@ struct uri_target {
 };
 
 /* `method` tells which forms are allowed: authority-form (CONNECT) is refused,
- * "*" is for OPTIONS. */
+ * "*" is for OPTIONS. What was canonical as sent is not copied: the spans point
+ * into `target` or into the arena. */
 enum uri_rc uri_target_parse(struct uri_target *target_r, struct arena *,
     struct span method, struct span target);
 /* Host field or authority: reg-name, IPv4 or bracketed IPv6, optional port;
- * user information is refused. Trailing dot of a name is dropped. */
+ * user information is refused. Trailing dot of a name is dropped, IPv6 gets its
+ * shortest form. As above, `host` may point into `text`. */
 enum uri_rc uri_authority_parse(struct uri_authority *authority_r, struct arena *,
     struct span text);
+/* Without an arena, for a parser that only wants a verdict. */
+bool uri_authority_is_valid(struct span text);
+/* Do two valid authorities name the same host and port? */
+bool uri_authority_same(struct span a, struct span b, uint16_t default_port);
+
+/* An absolute-form target taken apart, nothing checked yet but the scheme: false
+ * when it is no http or https URI. `rest`: the path and query, maybe empty. */
+struct uri_absolute {
+	bool https;
+	struct span authority, rest;
+};
+bool uri_absolute_split(struct uri_absolute *absolute_r, struct span target);
 
 #endif
