@@ -10,7 +10,7 @@
 
 #include <stddef.h>
 
-static const char alphabet[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+#define ALPHABET "0123456789ABCDEFGHJKMNPQRSTVWXYZ" /* Crockford's base32 */
 
 void
 id_source_init(struct id_source *source)
@@ -49,7 +49,7 @@ put_base32(char *to, uint64_t value, int n)
 	int i;
 
 	for (i = n - 1; i >= 0; i--) {
-		to[i] = alphabet[value & 31];
+		to[i] = ALPHABET[value & 31];
 		value >>= 5;
 	}
 }
@@ -74,7 +74,7 @@ id_is_valid(struct span text)
 	if (text.n != ID_TEXT_MAX - 1 || text.p[0] > '7' || text.p[0] < '0')
 		return (false);
 	for (i = 0; i < text.n; i++)
-		if (text.p[i] == '\0' || memchr(alphabet, text.p[i], 32) == NULL)
+		if (span_index(SPAN(ALPHABET), text.p[i]) == SIZE_MAX)
 			return (false);
 	return (true);
 }

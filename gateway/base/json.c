@@ -44,7 +44,7 @@ close_level(struct json_out *j, char bracket)
 }
 
 void
-json_object(struct json_out *j)
+json_object_begin(struct json_out *j)
 {
 	open_level(j, '{');
 }
@@ -56,7 +56,7 @@ json_object_end(struct json_out *j)
 }
 
 void
-json_array(struct json_out *j)
+json_array_begin(struct json_out *j)
 {
 	open_level(j, '[');
 }
@@ -130,13 +130,13 @@ json_key(struct json_out *j, const char *key)
 }
 
 void
-json_string(struct json_out *j, struct span s)
+json_put_string(struct json_out *j, struct span s)
 {
-	json_string_cut(j, s, SIZE_MAX);
+	json_put_string_cut(j, s, SIZE_MAX);
 }
 
 void
-json_string_cut(struct json_out *j, struct span s, size_t max)
+json_put_string_cut(struct json_out *j, struct span s, size_t max)
 {
 	value(j);
 	text_putc(j->text, '"');
@@ -146,7 +146,7 @@ json_string_cut(struct json_out *j, struct span s, size_t max)
 }
 
 void
-json_int(struct json_out *j, int64_t v)
+json_put_int(struct json_out *j, int64_t v)
 {
 	char digits[24], *at = digits + sizeof digits;
 	uint64_t rest = v < 0 ? -(uint64_t)v : (uint64_t)v;
@@ -162,14 +162,14 @@ json_int(struct json_out *j, int64_t v)
 }
 
 void
-json_bool(struct json_out *j, bool v)
+json_put_bool(struct json_out *j, bool v)
 {
 	value(j);
 	text_puts(j->text, v ? "true" : "false");
 }
 
 void
-json_null(struct json_out *j)
+json_put_null(struct json_out *j)
 {
 	value(j);
 	text_put(j->text, SPAN("null"));
@@ -180,14 +180,14 @@ json_pair(struct json_out *j, const char *key, struct span s)
 {
 	json_key(j, key);
 	if (s.p == NULL)
-		json_null(j);
+		json_put_null(j);
 	else
-		json_string(j, s);
+		json_put_string(j, s);
 }
 
 void
 json_pair_int(struct json_out *j, const char *key, int64_t v)
 {
 	json_key(j, key);
-	json_int(j, v);
+	json_put_int(j, v);
 }

@@ -10,13 +10,14 @@
 
 #define HELD_MAX 16
 
-/* Writable and file-scope because what is checked is a property of the running
- * thread and the callers have no object of the thread to keep it in. Only in
- * builds that check. */
-static _Thread_local struct {
+struct held {
 	enum lock_rank rank[HELD_MAX];
 	unsigned n;
-} held_here;
+};
+
+/* File-scope and writable: what is checked is a property of the running thread, and callers
+ * have no object of the thread to keep it in. Only in builds that check. */
+static _Thread_local struct held held_here;
 
 static void
 note_taking(const struct lock *l)

@@ -62,10 +62,7 @@ struct log_file {
 	uint64_t reported; /* of `dropped`; the writer thread's */
 };
 
-/* The one exception of this folder to "no writable file-scope variables":
- * logging must work from any function and thread, before and after everything
- * else, and a pointer to hand through every call would serve nobody. */
-static struct {
+struct log_state {
 	_Atomic int level;
 	struct lock lock; /* for files, running */
 	struct log_file *files;
@@ -77,7 +74,11 @@ static struct {
 	 * still hold them. wake: something is queued; hurry: don't gather. */
 	_Atomic int wake_fd, hurry_fd;
 	int64_t drops_told_us; /* the writer thread's */
-} state = {
+};
+
+/* lint: global: logging works from any function and thread, before and after
+ * everything else; a pointer to hand through every call would serve nobody. */
+static struct log_state state = {
 	.level = LOG_LEVEL_INFO,
 	.lock = { .mutex = PTHREAD_MUTEX_INITIALIZER, .rank = LOCK_LOG },
 	.wake_fd = -1,
@@ -324,7 +325,7 @@ log_file_open(
 	f->is_stream = fd >= 0 && fd_is_stream(fd);
 	lock_init(&f->lock, LOCK_LOG);
 	if (kind == KIND_SYSLOG)
-		openlog("yett", LOG_PID | LOG_CONS, LOG_DAEMON);
+		openlog("yett", LOG_PID, LOG_DAEMON);
 	if (kind != KIND_OFF) {
 		f->size = buffer_bytes;
 		f->fill = mem_alloc(buffer_bytes);

@@ -73,13 +73,17 @@ plain_read(struct stream *s, void *to, size_t size, size_t *n_r)
 static enum stream_rc
 plain_write(struct stream *s, const struct iovec *iov, int count, size_t *n_r)
 {
+	/* The field is writable for recvmsg's sake; sendmsg only reads. */
+	union {
+		const struct iovec *given;
+		struct iovec *any;
+	} vector = { .given = iov };
 	struct msghdr message = { 0 };
 	ssize_t got;
 
 	CHECK_OBJ(s, STREAM_MAGIC);
 	*n_r = 0;
-	/* sendmsg only reads the vector; the field is writable for recvmsg. */
-	memcpy(&message.msg_iov, &iov, sizeof iov);
+	message.msg_iov = vector.any;
 	message.msg_iovlen = (size_t)(count < IOV_MAX ? count : IOV_MAX);
 	do {
 		got = sendmsg(s->fd, &message, MSG_NOSIGNAL);
