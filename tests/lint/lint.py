@@ -60,7 +60,7 @@ BANNED = {
 FORBIDDEN_WORDS = re.compile("|".join((r"\bTO" r"DO\b", r"\bFIX" r"ME\b", r"\bXX" r"X\b")))
 EXCEPTION = re.compile(r"/\*\s*lint:\s*([a-z-]+):\s*(.*?)\s*(?:\*/|$)")
 KINDS = {"length", "complexity", "parameters", "columns", "file-length", "banned", "layer",
-         "global"}
+         "global", "clang-tidy"}
 
 SKIPPED_FOLDERS = {".git", "build", "build-aux", "autom4te.cache", "__pycache__", "corpus",
                    ".pytest_cache"}
@@ -70,6 +70,7 @@ TIDY_CHECKS = ",".join((
     "-*", "bugprone-*", "-bugprone-easily-swappable-parameters", "-bugprone-narrowing-conversions",
     "-bugprone-reserved-identifier", "-bugprone-implicit-widening-of-multiplication-result",
     "-bugprone-assignment-in-if-condition", "-bugprone-branch-clone",
+    "-bugprone-sizeof-expression", "-bugprone-not-null-terminated-result",
     "clang-analyzer-core.*", "clang-analyzer-unix.*", "clang-analyzer-deadcode.*",
     "clang-analyzer-security.insecureAPI.*",
     "-clang-analyzer-security.insecureAPI.DeprecatedOrUnsafeBufferHandling",
@@ -109,6 +110,7 @@ class Lint:
         self.root, self.build, self.require_tools = root, build, require_tools
         self.findings = []
         self.skipped = []
+        self.unchecked = set()          # kinds whose tool or build is not there
         self.files = [File(root, p) for p in sorted(self.list_files())]
         self.c_files = [f for f in self.files if f.is_c]
 
@@ -233,6 +235,7 @@ class Lint:
 
     def check_functions(self):
         if not self.tool("pmccabe"):
+            self.unchecked |= {"length", "complexity", "parameters"}
             return
         sources = {os.path.join(self.root, f.path): f for f in self.c_files
                    if not f.path.endswith(".h")}
@@ -267,6 +270,7 @@ class Lint:
     def check_globals(self):
         """Writable variables of file scope, seen in the object files of the build."""
         if not self.tool("objdump"):
+            self.unchecked.add("global")
             return
         objects = []
         for f in self.c_files:
@@ -281,6 +285,7 @@ class Lint:
                 objects.append((f, path))
         if not objects:
             self.skipped.append("variables of file scope (nothing is built)")
+            self.unchecked.add("global")
         for f, path in objects:
             out = subprocess.run(["objdump", "-t", path], capture_output=True, text=True,
                                  check=False).stdout
@@ -310,12 +315,14 @@ class Lint:
 
     def check_tidy(self):
         if not self.tool("clang-tidy"):
+            self.unchecked.add("clang-tidy")
             return
         flags = ["-I" + self.root, "-I" + self.build, "-Wno-unknown-warning-option",
                  '-DYETT_SYSCONFDIR="/etc"', '-DYETT_DATADIR="/usr/share/yett"']
         sources = [f for f in self.c_files if f.path.endswith((".c", ".cc"))]
         if not os.path.exists(os.path.join(self.build, "config.h")):
             self.skipped.append("clang-tidy (nothing is configured)")
+            self.unchecked.add("clang-tidy")
             return
 
         def tidy(f):
@@ -324,15 +331,17 @@ class Lint:
                 ["clang-tidy", "--quiet", "-checks=" + TIDY_CHECKS,
                  os.path.join(self.root, f.path), "--"] + std + flags,
                 capture_output=True, text=True, check=False).stdout
+        by_path = {f.path: f for f in self.c_files}
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
             for f, out in pool.map(tidy, sources):
                 for path, line, level, text in re.findall(
                         r"^(\S+?):(\d+):\d+: (warning|error): (.*)$", out, re.M):
-                    path = os.path.relpath(path, self.root)
-                    if not path.startswith(".."):
-                        self.found(path, int(line), "clang-tidy", text)
-                    elif level == "error":
-                        self.found(f.path, 1, "clang-tidy", text)
+                    path, line = os.path.relpath(path, self.root), int(line)
+                    if path.startswith(".."):
+                        if level == "error":
+                            self.found(f.path, 1, "clang-tidy", text)
+                    elif not by_path[path].excused("clang-tidy", line - 3, line):
+                        self.found(path, line, "clang-tidy", text)
 
     # --- scripts and manual pages ------------------------------------------
 
@@ -375,8 +384,7 @@ class Lint:
                                f"unknown kind {kind}; known: {' '.join(sorted(KINDS))}")
                 elif len(reason) < 10:
                     self.found(f.path, line, "exception", f"{kind} without a reason")
-                elif not used and not (self.skipped and kind in
-                                       ("length", "complexity", "parameters", "global")):
+                elif not used and kind not in self.unchecked:
                     self.found(f.path, line, "exception", f"{kind} excuses nothing; remove it")
 
     def run(self):

@@ -1,8 +1,10 @@
-# tests/lint: what `make lint` runs
-EXTRA_DIST += tests/lint/lint.py
+# tests/lint: what `make lint` runs, and the test of it
+EXTRA_DIST += tests/lint/lint.py tests/lint/test_lint.py
 LINT_FLAGS =
 
 lint:
+	@PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 -m pytest -q -p no:cacheprovider \
+	    $(srcdir)/tests/lint
 	@/usr/bin/python3 $(srcdir)/tests/lint/lint.py --source $(srcdir) --build . $(LINT_FLAGS)
 
 .PHONY: lint
