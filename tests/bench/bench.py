@@ -145,7 +145,8 @@ class Bench:
         self.cpus_server = set(cpus[:1])
         self.cpus_load = set(cpus[1:] or cpus)
         self.servers = []
-        self.seconds, self.rounds = (2, 2) if args.quick else (5, 4)
+        self.seconds = args.seconds or (2 if args.quick else 5)
+        self.rounds = args.rounds or (2 if args.quick else 4)
 
     def subfolder(self, name):
         path = os.path.join(self.folder, name)
@@ -444,6 +445,8 @@ def main():
     parser.add_argument("--what", default="waf,proxy")
     parser.add_argument("--binary", action="append", default=[], metavar="NAME=PATH")
     parser.add_argument("--quick", action="store_true", help="about a minute instead of six")
+    parser.add_argument("--seconds", type=int, help="of one round")
+    parser.add_argument("--rounds", type=int)
     parser.add_argument("--json", help="also write the figures there")
     args = parser.parse_args()
     args.yett = os.path.abspath(args.yett)
