@@ -1,2 +1,9 @@
 noinst_LIBRARIES += gateway/steps/libsteps.a
-gateway_steps_libsteps_a_SOURCES = 
+gateway_steps_libsteps_a_SOURCES = \
+	gateway/steps/body.c \
+	gateway/steps/deliver.c \
+	gateway/steps/fetch.c \
+	gateway/steps/log.c \
+	gateway/steps/route.c \
+	gateway/steps/waf_request.c \
+	gateway/steps/waf_response.c

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Heads that a client gets. */
+#include "config.h"
+
+#include "gateway/request/answer.h"
+
+#include "gateway/filter/pages.h"
+#include "gateway/request/request.h"
+
+static void
+put_field(struct text *head, struct span name, struct span value)
+{
+	text_put(head, name);
+	text_put(head, SPAN(": "));
+	text_put(head, value);
+	text_put(head, SPAN("\r\n"));
+}
+
+static void
+put_status_line(struct text *head, uint16_t status, struct span reason)
+{
+	text_printf(head, "HTTP/1.1 %u ", status);
+	text_put(head, reason.n > 0 ? reason : span_of(page_reason_phrase(status)));
+	text_put(head, SPAN("\r\n"));
+}
+
+static void
+put_date(struct request *req, struct text *head)
+{
+	struct worker *w;
+	int64_t now;
+
+	w = req->worker;
+	now = clock_wall_us();
+	if (now / CLOCK_SECOND != w->date_second) {
+		w->date_second = now / CLOCK_SECOND;
+		clock_http_date(now, w->date);
+	}
+	put_field(head, SPAN("Date"), span_of(w->date));
+}
+
+/* Closing is said; so is staying open to a client of HTTP/1.0 that asked. */
+static void
+put_connection(struct request *req, struct text *head)
+{
+	if (req->answer_close)
+		text_put(head, SPAN("Connection: close\r\n"));
+	else if (req->http.minor == 0)
+		text_put(head, SPAN("Connection: keep-alive\r\n"));
+}
+
+static void
+put_origin_fields(const struct http_response *r, struct text *head)
+{
+	const struct http_field *f;
+	uint32_t i;
+
+	for (i = 0; i < r->fields.n; i++) {
+		f = &r->fields.v[i];
+		if (f->hop_by_hop || f->id == HTTP_CONTENT_LENGTH ||
+		    f->id == HTTP_TRANSFER_ENCODING)
+			continue;
+		put_field(head, f->name, f->value);
+	}
+}
+
+/* Framing towards the client (RFC 9112 6): the length where it is known, else
+ * chunks, and to HTTP/1.0 the end of the connection. */
+static void
+settle_framing(struct request *req)
+{
+	const struct http_response *r;
+
+	r = &req->origin.response;
+	req->answer_bodyless = r->framing == H1_NO_BODY;
+	req->answer_chunked = (r->framing == H1_CHUNKED || r->framing == H1_UNTIL_CLOSE) &&
+	    req->http.minor > 0;
+	if (!req->answer_bodyless && r->framing != H1_LENGTH && !req->answer_chunked)
+		req->keepalive = false;
+	if (!req->body_done || req->worker->draining)
+		req->keepalive = false;
+	req->answer_close = !req->keepalive;
+}
+
+void
+answer_from_origin(struct request *req)
+{
+	const struct http_response *r;
+	struct text *head;
+
+	r = &req->origin.response;
+	head = &req->answer;
+	settle_framing(req);
+	req->answer_status = r->status;
+	text_reset(head);
+	put_status_line(head, r->status, r->reason);
+	put_origin_fields(r, head);
+	if (http_fields_get(&r->fields, HTTP_DATE) == NULL)
+		put_date(req, head);
+	text_put(head, SPAN("Via: 1.1 yett\r\n"));
+	if (req->answer_chunked)
+		text_put(head, SPAN("Transfer-Encoding: chunked\r\n"));
+	else if (r->framing == H1_LENGTH ||
+	    (req->http.is_head && http_fields_get(&r->fields, HTTP_CONTENT_LENGTH) != NULL))
+		text_printf(head, "Content-Length: %llu\r\n",
+		    (unsigned long long)r->content_length);
+	put_connection(req, head);
+	text_put(head, SPAN("\r\n"));
+}
+
+void
+answer_interim(struct request *req)
+{
+	const struct http_response *r;
+	struct text *head;
+
+	r = &req->origin.response;
+	head = &req->answer;
+	text_reset(head);
+	put_status_line(head, r->status, r->reason);
+	put_origin_fields(r, head);
+	text_put(head, SPAN("\r\n"));
+	sender_put(&req->out, text_span(head));
+}
+
+static struct span
+refusal_page(struct request *req)
+{
+	struct text url;
+	struct span type;
+
+	text_reset(&req->page);
+	if (!req->conn->plain_on_tls)
+		return (page_refusal(&req->page, req->refusal.status, span_of(req->id),
+		    http_fields_value(&req->http.fields, HTTP_ACCEPT)));
+	text_init(&url, 1024);
+	text_printf(&url, "https://%.*s/",
+	    SPAN_FMT(http_fields_value(&req->http.fields, HTTP_HOST)));
+	type = page_https_here(&req->page, text_span(&url));
+	text_free(&url);
+	return (type);
+}
+
+void
+answer_refusal(struct request *req)
+{
+	struct text *head;
+	struct span type;
+
+	head = &req->answer;
+	type = refusal_page(req);
+	if (!req->body_done || req->worker->draining)
+		req->keepalive = false;
+	req->answer_close = !req->keepalive;
+	req->answer_status = req->refusal.status;
+	text_reset(head);
+	put_status_line(head, req->refusal.status, SPAN_NONE);
+	put_date(req, head);
+	put_field(head, SPAN("Content-Type"), type);
+	text_printf(head, "Content-Length: %zu\r\n", req->page.n);
+	put_field(head, SPAN("X-Request-Id"), span_of(req->id));
+	text_put(head, SPAN("Cache-Control: no-store\r\n"
+	    "X-Content-Type-Options: nosniff\r\n"
+	    "Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'\r\n"));
+	if (req->refusal.location.p != NULL)
+		put_field(head, SPAN("Location"), req->refusal.location);
+	if (req->refusal.allow.p != NULL)
+		put_field(head, SPAN("Allow"), req->refusal.allow);
+	put_connection(req, head);
+	text_put(head, SPAN("\r\n"));
+	sender_reset(&req->out);
+	sender_put(&req->out, text_span(head));
+	if (!req->http.is_head) {
+		sender_put(&req->out, text_span(&req->page));
+		req->answer_bytes = req->page.n;
+	}
+}

@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A client's connection from the accept to the close. */
+#include "config.h"
+
+#include "gateway/request/connection.h"
+
+#include <stdlib.h>
+
+#include "gateway/base/check.h"
+#include "gateway/request/request.h"
+
+#define LINGER_US	(2 * CLOCK_SECOND)
+#define MOVES_PER_RUN	64	/* about twenty pipelined requests */
+
+static void
+conn_free(struct conn *c)
+{
+	struct worker *w;
+
+	w = c->worker;
+	if (c->request != NULL)
+		request_free(c->request);
+	loop_io_stop(&c->io);
+	loop_timer_stop(&c->timer);
+	if (c->cut)
+		stream_reset(&c->stream);
+	else
+		stream_close(&c->stream);
+	buf_give(w->buffers, &c->in);
+	connlimit_leave(w->limits, &c->peer);
+	TAILQ_REMOVE(&w->conns, c, link);
+	c->magic = 0;
+	free(c);
+	if (w->draining && TAILQ_EMPTY(&w->conns))
+		w->drained(w);
+}
+
+static void
+conn_on_io(struct loop_io *io, unsigned events)
+{
+	struct conn *c;
+
+	(void)events;
+	CAST_OBJ(c, io->data, CONN_MAGIC);
+	conn_run(c);
+}
+
+static void
+conn_on_timer(struct loop_timer *timer)
+{
+	struct conn *c;
+	int64_t now;
+
+	CAST_OBJ(c, timer->data, CONN_MAGIC);
+	now = clock_mono_us();
+	if (c->deadline_us == 0)
+		return;
+	if (now < c->deadline_us)
+		loop_timer_set(&c->timer, c->deadline_us - now);
+	else
+		conn_run(c);
+}
+
+void
+conn_new(struct worker *w, const struct entrance *entrance, int fd,
+    const struct netaddr *peer, const struct netaddr *local)
+{
+	struct conn *c;
+
+	c = mem_zalloc(sizeof(*c));
+	c->magic = CONN_MAGIC;
+	c->worker = w;
+	c->entrance = entrance;
+	c->peer = *peer;
+	c->local = *local;
+	c->state = entrance->tls != NULL ? CONN_HANDSHAKE : CONN_IDLE;
+	c->stream = entrance->tls != NULL ? tls_accept(entrance->tls, fd) : stream_plain(fd);
+	loop_io_init(&c->io, w->loop, fd, conn_on_io, c);
+	loop_timer_init(&c->timer, w->loop, conn_on_timer, c);
+	TAILQ_INSERT_TAIL(&w->conns, c, link);
+	conn_progress(c);
+	conn_run(c);
+}
+
+void
+conn_wait(struct conn *c, enum stream_rc rc)
+{
+	c->wants |= rc == STREAM_WANT_WRITE ? LOOP_WRITE : LOOP_READ;
+}
+
+void
+conn_progress(struct conn *c)
+{
+	c->progress_us = loop_now_us(c->worker->loop);
+	c->deadline_us = 0;
+}
+
+bool
+conn_overdue(struct conn *c, int64_t limit_us)
+{
+	int64_t now, deadline;
+
+	now = clock_mono_us();
+	deadline = c->progress_us + limit_us;
+	if (now >= deadline)
+		return (true);
+	c->deadline_us = deadline;
+	loop_timer_set(&c->timer, deadline - now);
+	return (false);
+}
+
+/* Reads into the head's buffer. STREAM_OK: there is something new. */
+static enum stream_rc
+conn_read(struct conn *c)
+{
+	enum stream_rc rc;
+	size_t n;
+
+	buf_take(c->worker->buffers, &c->in);
+	if (buf_room(&c->in) == 0)
+		return (STREAM_ERROR);
+	rc = stream_read(c->stream, c->in.mem + c->in.end, buf_room(&c->in), &n);
+	if (rc == STREAM_OK) {
+		c->in.end += n;
+		conn_progress(c);
+	}
+	return (rc);
+}
+
+void
+conn_watch(struct conn *c)
+{
+	enum stream_rc rc;
+
+	if (c->gone || !c->request->body_done)
+		return;
+	buf_take(c->worker->buffers, &c->in);
+	if (buf_room(&c->in) == 0)
+		return;
+	rc = conn_read(c);
+	if (rc == STREAM_OK)
+		c->wants |= LOOP_READ;
+	else if (rc == STREAM_WANT_READ || rc == STREAM_WANT_WRITE)
+		conn_wait(c, rc);
+	else
+		c->gone = true;
+}
+
+static bool
+advance_handshake(struct conn *c)
+{
+	enum stream_rc rc;
+
+	rc = stream_handshake(c->stream);
+	if (rc == STREAM_WANT_READ || rc == STREAM_WANT_WRITE) {
+		if (conn_overdue(c, c->worker->snapshot->conf->timeouts.handshake)) {
+			c->state = CONN_CLOSED;
+			return (true);
+		}
+		conn_wait(c, rc);
+		return (false);
+	}
+	if (rc != STREAM_OK && rc != STREAM_PLAIN_HTTP) {
+		if (c->stream->error != NULL)
+			log_debug("tls", "handshake failed: %s", c->stream->error);
+		c->state = CONN_CLOSED;
+		return (true);
+	}
+	c->has_tls = rc == STREAM_OK && tls_info(c->stream, &c->tls);
+	c->plain_on_tls = rc == STREAM_PLAIN_HTTP;
+	c->state = CONN_IDLE;
+	conn_progress(c);
+	return (true);
+}
+
+/* Empty lines before a request (RFC 9112 2.2) do not begin one. */
+static void
+skip_empty_lines(struct conn *c)
+{
+	while (buf_len(&c->in) >= 2 && c->in.mem[c->in.start] == '\r' &&
+	    c->in.mem[c->in.start + 1] == '\n')
+		buf_drain(&c->in, 2);
+}
+
+static bool
+advance_idle(struct conn *c)
+{
+	const struct conf *conf;
+	enum stream_rc rc;
+
+	conf = c->worker->snapshot->conf;
+	if (buf_len(&c->in) > 0)
+		skip_empty_lines(c);
+	if (buf_len(&c->in) > 0) {
+		buf_compact(&c->in);	/* the parser's spans must not move later */
+		c->state = CONN_HEAD;
+		return (true);
+	}
+	if (c->served && c->worker->draining) {
+		c->state = CONN_CLOSED;
+		return (true);
+	}
+	rc = conn_read(c);
+	if (rc == STREAM_OK)
+		return (true);
+	buf_give(c->worker->buffers, &c->in);
+	if ((rc != STREAM_WANT_READ && rc != STREAM_WANT_WRITE) ||
+	    conn_overdue(c, c->served ? conf->timeouts.keepalive : conf->timeouts.header)) {
+		c->state = CONN_CLOSED;
+		return (true);
+	}
+	conn_wait(c, rc);
+	return (false);
+}
+
+/* A head that does not become complete: progress does not push the deadline
+ * back, or a byte now and then would hold the connection for ever. */
+static bool
+wait_for_head(struct conn *c)
+{
+	struct request *req;
+	enum stream_rc rc;
+
+	req = c->request;
+	c->progress_us = req->began_us;
+	if (conn_overdue(c, c->worker->snapshot->conf->timeouts.header)) {
+		request_malformed(req, H1_ODD_NONE);
+		request_refuse(req, 408, "protocol", "request head timed out");
+		c->state = CONN_REQUEST;
+		return (true);
+	}
+	rc = conn_read(c);
+	if (rc == STREAM_OK)
+		return (true);
+	if (rc != STREAM_WANT_READ && rc != STREAM_WANT_WRITE) {
+		c->state = CONN_CLOSED;
+		return (true);
+	}
+	c->progress_us = req->began_us;
+	conn_wait(c, rc);
+	return (false);
+}
+
+static bool
+advance_head(struct conn *c)
+{
+	struct request *req;
+
+	if (c->request == NULL)
+		c->request = request_new(c);
+	req = c->request;
+	switch (h1_head_push(&req->head, buf_span(&c->in))) {
+	case H1_MORE:
+		return (wait_for_head(c));
+	case H1_DONE:
+		request_begin(req);
+		break;
+	case H1_BAD:
+		request_malformed(req, req->head.oddity);
+		break;
+	}
+	c->state = CONN_REQUEST;
+	conn_progress(c);
+	return (true);
+}
+
+/* What came behind the request is the beginning of the next one. */
+static void
+keep_the_rest(struct conn *c, struct request *req)
+{
+	struct worker *w;
+
+	w = c->worker;
+	if (req->block.mem != NULL) {
+		buf_drain(&req->block, req->block_used);
+		buf_give(w->buffers, &c->in);
+		c->in = req->block;
+		req->block = (struct buf){ 0 };
+	} else if (req->head.head_bytes <= buf_len(&c->in)) {
+		buf_drain(&c->in, req->head.head_bytes);
+	}
+}
+
+static bool
+advance_request(struct conn *c)
+{
+	struct request *req;
+	bool again;
+
+	req = c->request;
+	if (!c->worker->run(req))
+		return (false);
+	again = req->keepalive && req->body_done && !req->cut && !c->gone;
+	if (again)
+		keep_the_rest(c, req);
+	c->cut = req->cut;
+	c->request = NULL;
+	request_free(req);
+	c->served = true;
+	conn_progress(c);
+	c->state = again ? CONN_IDLE : c->gone || c->cut ? CONN_CLOSED : CONN_LINGER;
+	return (true);
+}
+
+/* A close with unread bytes would reset the connection and could take the answer
+ * from the client (RFC 9112 9.6): what it still sends is read and dropped, for
+ * a short while. */
+static bool
+advance_linger(struct conn *c)
+{
+	char waste[4096];
+	enum stream_rc rc;
+	int64_t since;
+	size_t n;
+
+	rc = stream_finish(c->stream);
+	if (rc == STREAM_OK) {
+		since = c->progress_us;
+		do
+			rc = stream_read(c->stream, waste, sizeof(waste), &n);
+		while (rc == STREAM_OK && clock_mono_us() - since < LINGER_US);
+	}
+	if ((rc == STREAM_WANT_READ || rc == STREAM_WANT_WRITE) && !conn_overdue(c, LINGER_US)) {
+		conn_wait(c, rc);
+		return (false);
+	}
+	c->state = CONN_CLOSED;
+	return (true);
+}
+
+/* One move; false when there is nothing to do but wait. */
+static bool
+conn_advance(struct conn *c)
+{
+	switch (c->state) {
+	case CONN_HANDSHAKE:	return (advance_handshake(c));
+	case CONN_IDLE:		return (advance_idle(c));
+	case CONN_HEAD:		return (advance_head(c));
+	case CONN_REQUEST:	return (advance_request(c));
+	case CONN_LINGER:	return (advance_linger(c));
+	case CONN_CLOSED:	return (false);
+	}
+	WRONG("connection state");
+}
+
+void
+conn_run(struct conn *c)
+{
+	unsigned moves;
+
+	CHECK_OBJ(c, CONN_MAGIC);
+	if (c->running)
+		return;
+	c->running = true;
+	moves = 0;
+	do
+		c->wants = 0;
+	while (conn_advance(c) && ++moves < MOVES_PER_RUN);
+	c->running = false;
+	if (moves == MOVES_PER_RUN)
+		c->wants = LOOP_WRITE;	/* let others run, go on in the next round */
+	if (c->state == CONN_CLOSED)
+		conn_free(c);
+	else
+		loop_io_want(&c->io, c->wants);
+}
+
+void
+conn_drain(struct conn *c)
+{
+	if (c->state == CONN_HANDSHAKE || c->state == CONN_IDLE) {
+		c->state = CONN_CLOSED;
+		conn_run(c);
+	}
+}
+
+void
+conn_abort(struct conn *c)
+{
+	if (c->request != NULL)
+		c->request->spool.busy = false;	/* the job threads have ended */
+	c->cut = true;
+	conn_free(c);
+}

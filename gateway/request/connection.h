@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* gateway/request/connection.h - a client's connection: handshake, request
+ * heads, keep-alive, timers, orderly close. One request at a time; what is
+ * pipelined waits in the buffer. Belongs to one worker thread. */
+#ifndef YETT_REQUEST_CONNECTION_H
+#define YETT_REQUEST_CONNECTION_H
+
+#include "gateway/base/buf.h"
+#include "gateway/request/worker.h"
+
+enum conn_state {
+	CONN_HANDSHAKE,		/* TLS */
+	CONN_IDLE,		/* between requests, nothing buffered */
+	CONN_HEAD,		/* a head has begun */
+	CONN_REQUEST,		/* the pipeline has the request */
+	CONN_LINGER,		/* answered, reading what still comes, then close */
+	CONN_CLOSED,		/* over: conn_run frees it */
+};
+
+#define CONN_MAGIC 0xc0221ec7u
+struct conn {
+	unsigned magic;
+	TAILQ_ENTRY(conn) link;
+	struct worker *worker;
+	const struct entrance *entrance;
+	struct netaddr peer, local;
+	struct stream *stream;
+	struct loop_io io;
+	struct loop_timer timer;
+	int64_t deadline_us;	/* 0: the timer means nothing now */
+	int64_t progress_us;	/* when the client last sent or took bytes */
+	unsigned wants;		/* enum loop_events, gathered in this run */
+	enum conn_state state;
+	struct buf in;		/* head, and what came behind it */
+	struct request *request;
+	struct tls_info tls;
+	bool has_tls;
+	bool plain_on_tls;	/* plain HTTP came to a TLS port */
+	bool served;		/* a request was answered before */
+	bool running;		/* conn_run is on the stack */
+	bool cut;		/* end with a reset: the answer is incomplete */
+	bool gone;		/* broken, or given up: nothing can be answered */
+};
+
+/* Takes `fd`, already counted in the limits. */
+void conn_new(struct worker *, const struct entrance *, int fd,
+    const struct netaddr *peer, const struct netaddr *local);
+/* Something happened: go on as far as possible. Frees the connection when it is
+ * over. */
+void conn_run(struct conn *);
+
+/* A run gathers what it waits for and the loop is told once, at its end. */
+void conn_wait(struct conn *, enum stream_rc);	/* what a stream asked for */
+/* The client must make progress within `limit_us` of its last: true when it did
+ * not. Called where a run waits for the client. */
+bool conn_overdue(struct conn *, int64_t limit_us);
+/* Bytes went either way just now. */
+void conn_progress(struct conn *);
+/* While a request waits for something else: notices that the client left, and
+ * takes in what it pipelines as far as the buffer goes. */
+void conn_watch(struct conn *);
+
+/* Idle ones close now, the others after their answer. */
+void conn_drain(struct conn *);
+/* At once, whatever it does; the loop does not run any more. */
+void conn_abort(struct conn *);
+
+#endif

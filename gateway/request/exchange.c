@@ -1,0 +1,512 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One request with an origin: out, and the answer's head and body in. */
+#include "config.h"
+
+#include "gateway/request/exchange.h"
+
+#include "gateway/base/check.h"
+#include "gateway/request/origin_head.h"
+#include "gateway/request/request.h"
+
+static void
+exchange_on_timer(struct loop_timer *timer)
+{
+	struct request *req;
+	int64_t now;
+
+	CAST_OBJ(req, timer->data, REQUEST_MAGIC);
+	now = clock_mono_us();
+	if (req->origin.deadline_us == 0)
+		return;
+	if (now < req->origin.deadline_us)
+		loop_timer_set(&req->origin.timer, req->origin.deadline_us - now);
+	else
+		request_wake(req);
+}
+
+static void
+exchange_on_io(struct loop_io *io, unsigned events)
+{
+	(void)events;
+	request_wake(io->data);
+}
+
+static void
+exchange_on_conn(struct upstream_ask *ask)
+{
+	struct request *req;
+
+	CAST_OBJ(req, ask->data, REQUEST_MAGIC);
+	req->origin.asking = false;
+	request_wake(req);
+}
+
+void
+exchange_init(struct request *req)
+{
+	struct exchange *x;
+
+	x = &req->origin;
+	x->ask.ready = exchange_on_conn;
+	x->ask.data = req;
+	x->ask.rc = UPSTREAM_WAIT;
+	loop_timer_init(&x->timer, req->worker->loop, exchange_on_timer, req);
+}
+
+static void
+drop_conn(struct request *req, bool keep)
+{
+	struct exchange *x;
+
+	x = &req->origin;
+	x->deadline_us = 0;
+	if (x->conn == NULL)
+		return;
+	loop_io_stop(&x->conn->io);
+	upstream_release(req->worker->upstream, &x->conn, keep);
+}
+
+void
+exchange_end(struct request *req, bool keep)
+{
+	struct exchange *x;
+
+	x = &req->origin;
+	if (x->asking)
+		upstream_cancel(req->worker->upstream, &x->ask);
+	x->asking = false;
+	drop_conn(req, keep);
+	loop_timer_stop(&x->timer);
+	buf_give(req->worker->buffers, &x->in);
+}
+
+/* True: the origin took too long since `since_us`. */
+static bool
+origin_overdue(struct exchange *x, int64_t limit_us)
+{
+	int64_t now;
+
+	now = clock_mono_us();
+	if (x->deadline_us == 0) {
+		x->deadline_us = now + limit_us;
+		loop_timer_set(&x->timer, limit_us);
+	}
+	return (now >= x->deadline_us);
+}
+
+static void
+origin_wait(struct exchange *x, enum stream_rc rc)
+{
+	x->wants |= rc == STREAM_WANT_WRITE ? LOOP_WRITE : LOOP_READ;
+}
+
+static enum exchange_rc
+ask(struct request *req)
+{
+	struct exchange *x;
+
+	x = &req->origin;
+	if (x->asking)
+		return (EXCHANGE_WAIT);
+	if (x->ask.rc == UPSTREAM_WAIT) {
+		if (x->began_us == 0)
+			x->began_us = clock_mono_us();
+		x->ask.rc = upstream_get(
+		    req->worker->upstream, req->place->pool, x->fresh, &x->ask);
+	}
+	switch (x->ask.rc) {
+	case UPSTREAM_WAIT:
+		x->asking = true;
+		return (EXCHANGE_WAIT);
+	case UPSTREAM_REFUSED:	return (EXCHANGE_NONE);
+	case UPSTREAM_TIMEOUT:	return (EXCHANGE_TIMEOUT);
+	case UPSTREAM_TLS:	return (EXCHANGE_BAD);
+	case UPSTREAM_READY:	break;
+	}
+	x->conn = x->ask.conn;
+	req->origin_text = x->conn->host_text;
+	x->ask.rc = UPSTREAM_WAIT;
+	loop_io_init(&x->conn->io, req->worker->loop, x->conn->stream->fd, exchange_on_io, req);
+	h1_response_init(&x->head, &req->snap->limits, x->fields,
+	    req->snap->conf->max.fields, req->http.is_head);
+	return (EXCHANGE_OK);
+}
+
+/* Next piece of the request's body into `out`. OK: there is one, or the end. */
+static enum exchange_rc
+next_piece(struct request *req)
+{
+	struct exchange *x;
+	struct span piece;
+
+	x = &req->origin;
+	piece = SPAN_NONE;
+	switch (spool_read(&req->spool, req->worker->files, &piece)) {
+	case SPOOL_OK:
+		goto put;
+	case SPOOL_WAIT:
+		return (EXCHANGE_WAIT);
+	case SPOOL_ERROR:
+		request_refuse(req, 500, "body", "temporary file failed");
+		return (EXCHANGE_REFUSED);
+	case SPOOL_END:
+		break;
+	}
+	if (req->beyond.p != NULL) {
+		piece = req->beyond;
+		req->beyond = SPAN_NONE;
+		x->streaming = true;
+		goto put;
+	}
+	switch (request_body(req, &piece)) {
+	case BODY_DATA:
+		x->streaming = true;
+		break;
+	case BODY_END:
+		if (origin_head_is_chunked(req) && !x->last_chunk)
+			sender_put_last_chunk(&x->out);
+		else
+			x->sent = true;
+		x->last_chunk = true;
+		return (EXCHANGE_OK);
+	case BODY_WAIT:
+		x->deadline_us = 0;	/* the client is what is slow */
+		return (EXCHANGE_WAIT);
+	case BODY_REFUSED:
+		return (EXCHANGE_REFUSED);
+	case BODY_GONE:
+		return (EXCHANGE_CLIENT_GONE);
+	}
+put:
+	if (origin_head_is_chunked(req))
+		sender_put_chunk(&x->out, piece);
+	else
+		sender_put(&x->out, piece);
+	return (EXCHANGE_OK);
+}
+
+/* Writes as much of the request as goes. OK: all of it, or the origin takes no
+ * more of it: its answer counts then. */
+static enum exchange_rc
+send_request(struct request *req)
+{
+	struct exchange *x;
+	enum exchange_rc rc;
+	enum stream_rc flushed;
+
+	x = &req->origin;
+	if (!x->began) {
+		origin_head_write(req, &x->text);
+		sender_put(&x->out, text_span(&x->text));
+		x->began = true;
+	}
+	while (!x->sent && !x->deaf) {
+		if (!sender_is_empty(&x->out)) {
+			flushed = sender_flush(&x->out, x->conn->stream);
+			if (flushed == STREAM_WANT_READ || flushed == STREAM_WANT_WRITE) {
+				origin_wait(x, flushed);
+				return (EXCHANGE_WAIT);
+			}
+			x->deaf = flushed != STREAM_OK;
+			x->deadline_us = 0;
+			continue;
+		}
+		if ((rc = next_piece(req)) != EXCHANGE_OK)
+			return (rc);
+	}
+	return (EXCHANGE_OK);
+}
+
+static enum exchange_rc
+fill(struct request *req)
+{
+	struct exchange *x;
+	enum stream_rc rc;
+	size_t n;
+
+	x = &req->origin;
+	buf_take(req->worker->buffers, &x->in);
+	if (buf_room(&x->in) == 0)
+		buf_compact(&x->in);
+	if (buf_room(&x->in) == 0)
+		return (EXCHANGE_BAD);
+	rc = stream_read(x->conn->stream, x->in.mem + x->in.end, buf_room(&x->in), &n);
+	switch (rc) {
+	case STREAM_OK:
+		x->in.end += n;
+		x->got_byte = true;
+		x->deadline_us = 0;
+		return (EXCHANGE_OK);
+	case STREAM_WANT_READ:
+	case STREAM_WANT_WRITE:
+		origin_wait(x, rc);
+		return (EXCHANGE_WAIT);
+	case STREAM_EOF:
+		return (EXCHANGE_END);
+	default:
+		return (EXCHANGE_BAD);
+	}
+}
+
+static enum exchange_rc
+take_head(struct request *req)
+{
+	struct exchange *x;
+	struct http_response *r;
+
+	x = &req->origin;
+	r = &x->response;
+	r->status = x->head.status;
+	r->reason = x->head.reason;
+	r->fields = x->head.fields;
+	r->framing = x->head.framing;
+	r->content_length = x->head.content_length;
+	http_fields_mark_hops(&r->fields);
+	x->in.start += x->head.head_bytes;
+	if (r->status == 101) {
+		x->failure = "101 without an upgrade";
+		return (EXCHANGE_BAD);
+	}
+	if (r->status < 200)
+		return (EXCHANGE_INTERIM);
+	h1_body_init(&x->body, r->framing, r->content_length, req->snap->limits.header_bytes);
+	x->body_done = r->framing == H1_NO_BODY;
+	x->has_head = true;
+	x->head_us = clock_mono_us();
+	x->deadline_us = 0;
+	return (EXCHANGE_OK);
+}
+
+static enum exchange_rc
+read_head(struct request *req)
+{
+	struct exchange *x;
+	enum exchange_rc rc;
+
+	x = &req->origin;
+	for (;;) {
+		if (buf_len(&x->in) > 0)
+			switch (h1_head_push(&x->head, buf_span(&x->in))) {
+			case H1_DONE:
+				return (take_head(req));
+			case H1_BAD:
+				x->failure = h1_oddity_text(x->head.oddity);
+				return (EXCHANGE_BAD);
+			case H1_MORE:
+				break;
+			}
+		rc = fill(req);
+		if (rc == EXCHANGE_END || rc == EXCHANGE_BAD) {
+			x->failure = rc == EXCHANGE_END ? "closed without an answer" :
+							  "connection broke";
+			return (EXCHANGE_BAD);
+		}
+		if (rc != EXCHANGE_OK)
+			return (rc);
+	}
+}
+
+/* A kept connection may have been closed by the origin just as the request went
+ * out. What is safe to send twice (RFC 9110 9.2.2) is sent again, on a new one. */
+static bool
+may_retry(struct request *req)
+{
+	static const struct span safe[] = { SPAN("GET"), SPAN("HEAD"), SPAN("OPTIONS"),
+		SPAN("PUT"), SPAN("DELETE"), SPAN("TRACE") };
+	struct exchange *x;
+	size_t i;
+
+	x = &req->origin;
+	if (x->conn == NULL || !x->conn->reused || x->got_byte || x->streaming ||
+	    x->fresh || req->spool.busy ||
+	    upstream_pool_conf(req->place->pool)->retries == 0)
+		return (false);
+	for (i = 0; i < sizeof(safe) / sizeof(safe[0]); i++)
+		if (span_eq(req->http.method, safe[i]))
+			return (true);
+	return (false);
+}
+
+static void
+start_over(struct request *req)
+{
+	struct exchange *x;
+
+	x = &req->origin;
+	drop_conn(req, false);
+	spool_rewind(&req->spool);
+	sender_reset(&x->out);
+	x->in.start = x->in.end = 0;
+	x->fresh = true;
+	x->began = x->sent = x->deaf = x->last_chunk = false;
+	x->failure = NULL;
+}
+
+static enum exchange_rc
+wait_for_origin(struct request *req)
+{
+	const struct conf_pool *pool;
+	struct exchange *x;
+	bool client_is_slow;
+
+	x = &req->origin;
+	pool = upstream_pool_conf(req->place->pool);
+	client_is_slow = !x->sent && !x->deaf && sender_is_empty(&x->out);
+	if (!client_is_slow &&
+	    origin_overdue(x, x->sent ? pool->timeouts.first_byte : pool->timeouts.idle)) {
+		x->failure = "no answer in time";
+		return (EXCHANGE_TIMEOUT);
+	}
+	return (EXCHANGE_WAIT);
+}
+
+enum exchange_rc
+exchange_head(struct request *req)
+{
+	struct exchange *x;
+	enum exchange_rc rc;
+
+	x = &req->origin;
+	x->wants = 0;
+	for (;;) {
+		if (x->conn == NULL && (rc = ask(req)) != EXCHANGE_OK)
+			return (rc);
+		rc = send_request(req);
+		if (rc != EXCHANGE_OK && rc != EXCHANGE_WAIT)
+			return (rc);
+		rc = read_head(req);
+		if (rc == EXCHANGE_BAD && may_retry(req)) {
+			start_over(req);
+			continue;
+		}
+		if (rc == EXCHANGE_WAIT)
+			rc = wait_for_origin(req);
+		loop_io_want(&x->conn->io, rc == EXCHANGE_WAIT ? x->wants : 0);
+		return (rc);
+	}
+}
+
+void
+exchange_interim_done(struct request *req)
+{
+	struct exchange *x;
+
+	x = &req->origin;
+	buf_compact(&x->in);
+	h1_response_init(&x->head, &req->snap->limits, x->fields,
+	    req->snap->conf->max.fields, req->http.is_head);
+}
+
+/* What is in the buffer, decoded. OK with a piece; WAIT: more bytes needed. */
+static enum exchange_rc
+pull(struct request *req, struct span *piece_r)
+{
+	struct exchange *x;
+	enum h1_rc h1;
+
+	x = &req->origin;
+	while (!x->body_done && buf_len(&x->in) > 0) {
+		h1 = h1_body_pull(&x->body, buf_span(&x->in), &x->in_used, piece_r);
+		if (h1 == H1_BAD) {
+			x->failure = h1_oddity_text(x->body.oddity);
+			return (EXCHANGE_BAD);
+		}
+		x->body_done = h1 == H1_DONE;
+		if (piece_r->n > 0)
+			return (EXCHANGE_OK);
+		if (x->in_used == 0)
+			break;
+		exchange_body_used(req);
+	}
+	return (x->body_done ? EXCHANGE_END : EXCHANGE_WAIT);
+}
+
+static enum exchange_rc
+read_body(struct request *req, struct span *piece_r)
+{
+	struct exchange *x;
+	enum exchange_rc rc;
+
+	x = &req->origin;
+	for (;;) {
+		rc = pull(req, piece_r);
+		if (rc != EXCHANGE_WAIT)
+			return (rc);
+		rc = fill(req);
+		if (rc == EXCHANGE_END && h1_body_may_end(&x->body)) {
+			x->body_done = true;
+			return (EXCHANGE_END);
+		}
+		if (rc == EXCHANGE_END || rc == EXCHANGE_BAD) {
+			x->failure = "answer broke off";
+			return (EXCHANGE_BAD);
+		}
+		if (rc == EXCHANGE_WAIT)
+			return (rc);
+	}
+}
+
+enum exchange_rc
+exchange_body(struct request *req, struct span *piece_r)
+{
+	struct exchange *x;
+	enum exchange_rc rc;
+
+	x = &req->origin;
+	x->wants = 0;
+	*piece_r = SPAN_NONE;
+	rc = send_request(req);
+	if (rc != EXCHANGE_OK && rc != EXCHANGE_WAIT)
+		return (rc);
+	rc = read_body(req, piece_r);
+	if (rc == EXCHANGE_WAIT &&
+	    origin_overdue(x, upstream_pool_conf(req->place->pool)->timeouts.idle)) {
+		x->failure = "answer stalled";
+		rc = EXCHANGE_TIMEOUT;
+	}
+	loop_io_want(&x->conn->io, rc == EXCHANGE_WAIT ? x->wants : 0);
+	return (rc);
+}
+
+enum exchange_rc
+exchange_send_on(struct request *req)
+{
+	struct exchange *x;
+	enum exchange_rc rc;
+
+	x = &req->origin;
+	x->wants = 0;
+	rc = send_request(req);
+	loop_io_want(&x->conn->io, rc == EXCHANGE_WAIT ? x->wants : 0);
+	return (rc);
+}
+
+void
+exchange_body_used(struct request *req)
+{
+	buf_drain(&req->origin.in, req->origin.in_used);
+	req->origin.in_used = 0;
+}
+
+bool
+exchange_may_keep(const struct request *req)
+{
+	const struct exchange *x;
+
+	x = &req->origin;
+	return (x->has_head && x->body_done && x->sent && !x->deaf && x->head.keepalive &&
+	    buf_len(&x->in) == x->in_used);
+}
+
+const char *
+exchange_error(const struct request *req)
+{
+	const struct exchange *x;
+
+	x = &req->origin;
+	if (x->failure != NULL)
+		return (x->failure);
+	if (x->ask.error != NULL)
+		return (x->ask.error);
+	return ("no origin takes connections");
+}

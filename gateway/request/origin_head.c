@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The head that an origin gets. */
+#include "config.h"
+
+#include "gateway/request/origin_head.h"
+
+#include "gateway/request/request.h"
+
+/* Fields that are Yett's to say; a client's are dropped. */
+static const enum http_field_id OURS[] = {
+	HTTP_HOST, HTTP_CONTENT_LENGTH, HTTP_TRANSFER_ENCODING, HTTP_EXPECT, HTTP_FORWARDED,
+	HTTP_X_FORWARDED_FOR, HTTP_X_FORWARDED_HOST, HTTP_X_FORWARDED_PROTO,
+	HTTP_X_REQUEST_ID, HTTP_VIA,
+};
+
+static bool
+is_ours(enum http_field_id id)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(OURS) / sizeof(OURS[0]); i++)
+		if (OURS[i] == id)
+			return (true);
+	return (false);
+}
+
+/* "X_Forwarded_For" is not the field X-Forwarded-For, but CGI-like origins turn
+ * both into the same variable: a client must not speak for Yett that way. */
+static bool
+imitates_ours(struct span name)
+{
+	char plain[32];
+	size_t i;
+
+	if (span_index(name, '_') == SIZE_MAX || name.n > sizeof(plain))
+		return (false);
+	for (i = 0; i < name.n; i++)
+		plain[i] = name.p[i] == '_' ? '-' : name.p[i];
+	return (is_ours(http_field_id(span_mem(plain, name.n))));
+}
+
+static bool
+wants_plain_answer(const struct request *req)
+{
+	return (request_is_inspected(req) && req->place->policy->response_body.inspect > 0);
+}
+
+static void
+put_field(struct text *head, struct span name, struct span value)
+{
+	text_put(head, name);
+	text_put(head, SPAN(": "));
+	text_put(head, value);
+	text_put(head, SPAN("\r\n"));
+}
+
+static void
+put_client_fields(const struct request *req, struct text *head)
+{
+	const struct http_fields *fields;
+	const struct http_field *f;
+	uint32_t i;
+
+	fields = &req->http.fields;
+	for (i = 0; i < fields->n; i++) {
+		f = &fields->v[i];
+		if (f->hop_by_hop || is_ours(f->id) || imitates_ours(f->name))
+			continue;
+		if (f->id == HTTP_ACCEPT_ENCODING && wants_plain_answer(req))
+			continue;
+		put_field(head, f->name, f->value);
+	}
+	if (wants_plain_answer(req))
+		text_put(head, SPAN("Accept-Encoding: identity\r\n"));
+}
+
+static void
+put_via(const struct request *req, struct text *head)
+{
+	const struct http_fields *fields;
+	uint32_t i;
+
+	fields = &req->http.fields;
+	text_put(head, SPAN("Via: "));
+	for (i = 0; i < fields->n; i++)
+		if (fields->v[i].id == HTTP_VIA && !fields->v[i].hop_by_hop) {
+			text_put(head, fields->v[i].value);
+			text_put(head, SPAN(", "));
+		}
+	text_put(head, req->http.minor == 0 ? SPAN("1.0 yett\r\n") : SPAN("1.1 yett\r\n"));
+}
+
+static void
+put_forwarded(const struct request *req, struct text *head)
+{
+	const struct netaddr *peer;
+	char ip[NETADDR_TEXT_MAX];
+	struct span scheme, host;
+
+	peer = &req->conn->peer;
+	scheme = req->http.scheme;
+	host = req->http.host_text;
+	netaddr_ip_text(peer, ip);
+	if (peer->family != NETADDR_UNIX)
+		put_field(head, SPAN("X-Forwarded-For"), span_of(ip));
+	put_field(head, SPAN("X-Forwarded-Proto"), scheme);
+	if (host.n > 0)
+		put_field(head, SPAN("X-Forwarded-Host"), host);
+	if (peer->family == NETADDR_IP6)
+		text_printf(head, "Forwarded: for=\"[%s]\"", ip);
+	else
+		text_printf(head, "Forwarded: for=%s",
+		    peer->family == NETADDR_UNIX ? "unknown" : ip);
+	if (host.n > 0)
+		text_printf(head, ";host=\"%.*s\"", SPAN_FMT(host));
+	text_printf(head, ";proto=%.*s\r\n", SPAN_FMT(scheme));
+}
+
+bool
+origin_head_is_chunked(const struct request *req)
+{
+	return (req->http.framing == H1_CHUNKED && !req->origin.length_told);
+}
+
+static void
+put_framing(const struct request *req, struct text *head)
+{
+	if (req->http.framing == H1_NO_BODY)
+		return;
+	if (origin_head_is_chunked(req))
+		text_put(head, SPAN("Transfer-Encoding: chunked\r\n"));
+	else
+		text_printf(head, "Content-Length: %llu\r\n",
+		    (unsigned long long)(req->http.framing == H1_LENGTH ?
+			    req->http.content_length : spool_bytes(&req->spool)));
+}
+
+void
+origin_head_write(struct request *req, struct text *head)
+{
+	const struct http_request *http;
+
+	http = &req->http;
+	req->origin.length_told = req->http.framing == H1_LENGTH || req->body_done;
+	text_reset(head);
+	text_put(head, http->method);
+	text_putc(head, ' ');
+	text_put(head, http->target.asterisk ? SPAN("*") : http->target.path);
+	if (http->target.has_query) {
+		text_putc(head, '?');
+		text_put(head, http->target.query);
+	}
+	text_put(head, SPAN(" HTTP/1.1\r\n"));
+	put_field(head, SPAN("Host"), http->host_text);
+	put_client_fields(req, head);
+	put_via(req, head);
+	put_forwarded(req, head);
+	put_field(head, SPAN("X-Request-Id"), span_of(req->id));
+	put_framing(req, head);
+	text_put(head, SPAN("\r\n"));
+}

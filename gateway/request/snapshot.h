@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* gateway/request/snapshot.h - a configuration made live: everything a request
+ * looks up. Immutable once made; all threads read it without a lock. Made and
+ * freed by gateway/reload.c. */
+#ifndef YETT_REQUEST_SNAPSHOT_H
+#define YETT_REQUEST_SNAPSHOT_H
+
+#include "gateway/base/log.h"
+#include "gateway/conf/conf.h"
+#include "gateway/filter/mask.h"
+#include "gateway/http/h1.h"
+#include "gateway/route/route.h"
+#include "gateway/tls/tls.h"
+#include "gateway/upstream/upstream.h"
+#include "rules/waf.h"
+
+/* What a site, or one of its routes, decided about its requests. */
+struct place {
+	const char *site;			/* its first host */
+	const char *route;			/* path as configured, NULL */
+	const struct conf_strings *methods;
+	const char *policy_name;
+	const struct conf_policy *policy;	/* NULL: off */
+	struct waf_policy *waf;			/* NULL: off */
+	struct upstream_pool *pool;
+};
+
+struct site_places {
+	struct place self;
+	struct place *routes;			/* as in conf_site.routes */
+};
+
+/* A listener's part of the snapshot; connections point at it. */
+struct entrance {
+	const struct conf_listener *conf;
+	struct tls_server *tls;			/* NULL: plain */
+	uint16_t https_port;			/* where redirect_to: https leads */
+};
+
+#define SNAPSHOT_MAGIC 0x5a9b0755u
+struct snapshot {
+	unsigned magic;
+	struct conf *conf;
+	struct waf *waf;
+	struct waf_policy **policies;		/* as conf.policies; NULL: mode off */
+	struct upstream_pool **pools;		/* as conf.pools */
+	struct route_table *routes;
+	struct site_places *sites;		/* as conf.sites */
+	struct entrance *entrances;		/* as conf.listeners */
+	struct mask *mask;
+	struct h1_limits limits;
+	struct log_file *audit, *access;	/* NULL: off */
+};
+
+#endif

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* gateway/request/worker.h - what a connection and its requests need of the
+ * thread they live on. One per worker thread, used on that thread only; made
+ * and run by gateway/worker.c. */
+#ifndef YETT_REQUEST_WORKER_H
+#define YETT_REQUEST_WORKER_H
+
+#include <sys/queue.h>
+
+#include <stdbool.h>
+
+#include "gateway/base/clock.h"
+#include "gateway/base/id.h"
+#include "gateway/loop/jobs.h"
+#include "gateway/loop/loop.h"
+#include "gateway/net/listener.h"
+#include "gateway/request/snapshot.h"
+#include "gateway/upstream/upstream.h"
+
+struct conn;
+struct request;
+
+#define WORKER_MAGIC 0x30c4e100u
+struct worker {
+	unsigned magic;
+	struct loop *loop;
+	struct snapshot *snapshot;
+	struct upstream *upstream;
+	struct connlimit *limits;		/* shared */
+	struct job_pool *inspectors, *files;	/* shared */
+	struct buf_pool *buffers;
+	struct id_source ids;
+	struct text line;			/* of a log record being made */
+	char date[CLOCK_HTTP_MAX];		/* for Date fields, */
+	int64_t date_second;			/* of this second */
+	TAILQ_HEAD(, conn) conns;
+	SLIST_HEAD(, request) spare;		/* freed requests, for reuse */
+	unsigned n_spare;
+	bool draining;
+	void (*drained)(struct worker *);	/* draining and the last one went */
+	/* runs a request's steps; true when it is over (gateway/pipeline.c) */
+	bool (*run)(struct request *);
+};
+
+#endif

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The answer or the refusal page to the client, with back-pressure. */
+#include "config.h"
+
+#include "gateway/request/answer.h"
+#include "gateway/request/request.h"
+
+static void
+begin(struct request *req)
+{
+	req->answer_began = true;
+	if (req->refusal.status != 0) {
+		exchange_end(req, false);
+		answer_refusal(req);
+		req->answer_ended = true;
+		return;
+	}
+	sender_put(&req->out, text_span(&req->answer));
+	req->answer_ended = req->answer_bodyless;
+}
+
+static void
+put_piece(struct request *req, struct span piece)
+{
+	req->answer_bytes += piece.n;
+	if (req->answer_chunked)
+		sender_put_chunk(&req->out, piece);
+	else
+		sender_put(&req->out, piece);
+}
+
+/* The head is gone already: all that is left is to end without the look of a
+ * complete answer. */
+static void
+break_off(struct request *req, const char *reason, const char *detail)
+{
+	req->cut = true;
+	req->answer_ended = true;
+	if (req->refusal.status == 0) {
+		req->refusal.status = req->answer_status;
+		req->refusal.reason = reason;
+		req->refusal.detail = detail;
+	}
+}
+
+/* Next piece into `out`. WAIT: none is there yet. */
+static enum step_rc
+next_piece(struct request *req)
+{
+	struct span piece;
+
+	if (req->held_sent < req->held.n) {
+		put_piece(req, span_cut(text_span(&req->held), req->held_sent, req->held.n));
+		req->held_sent = req->held.n;
+		return (STEP_NEXT);
+	}
+	switch (exchange_body(req, &piece)) {
+	case EXCHANGE_OK:
+		put_piece(req, piece);
+		req->piece_out = true;
+		return (STEP_NEXT);
+	case EXCHANGE_END:
+		if (req->answer_chunked)
+			sender_put_last_chunk(&req->out);
+		req->answer_ended = true;
+		return (STEP_NEXT);
+	case EXCHANGE_WAIT:
+		conn_watch(req->conn);
+		return (STEP_WAIT);
+	case EXCHANGE_CLIENT_GONE:
+		return (STEP_CLOSE);
+	case EXCHANGE_REFUSED:
+		break_off(req, req->refusal.reason, req->refusal.detail);
+		return (STEP_NEXT);
+	default:
+		break_off(req, "upstream", exchange_error(req));
+		return (STEP_NEXT);
+	}
+}
+
+/* A client that does not take its answer before it has sent its body would wait
+ * for us as we for it. */
+static void
+meanwhile(struct request *req)
+{
+	if (req->origin.conn != NULL && !req->answer_ended)
+		exchange_send_on(req);
+}
+
+enum step_rc
+step_deliver(struct request *req)
+{
+	enum step_rc rc;
+
+	if (!req->answer_began)
+		begin(req);
+	for (;;) {
+		if (sender_is_empty(&req->out) && !req->answer_ended &&
+		    (rc = next_piece(req)) != STEP_NEXT) {
+			return (rc);
+		}
+		if ((rc = request_flush(req)) != STEP_NEXT) {
+			if (rc == STEP_WAIT)
+				meanwhile(req);
+			return (rc);
+		}
+		if (req->piece_out)
+			exchange_body_used(req);
+		req->piece_out = false;
+		if (req->answer_ended)
+			break;
+	}
+	exchange_end(req, exchange_may_keep(req));
+	return (STEP_NEXT);
+}

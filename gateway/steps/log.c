@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Engine phase 5, then the audit record and the access line. */
+#include "config.h"
+
+#include "gateway/request/audit.h"
+#include "gateway/request/request.h"
+
+static void
+fill_record(struct request *req, struct record *r)
+{
+	const struct exchange *x;
+
+	x = &req->origin;
+	r->time_us = req->began_wall_us;
+	r->id = req->id;
+	r->reason = req->refusal.reason;
+	r->detail = req->refusal.detail;
+	r->blocked = req->refusal.reason != NULL;
+	if (!r->blocked && req->verdict != NULL && req->verdict->detected) {
+		r->reason = "waf";
+		r->detail = "would be refused in mode block";
+	}
+	r->status = req->answer_status;
+	r->client = &req->conn->peer;
+	r->tls = req->conn->has_tls ? &req->conn->tls : NULL;
+	r->request = &req->http;
+	r->body_bytes = req->body_bytes;
+	r->inspected_bytes = req->verdict != NULL ? req->waf_body.bytes : 0;
+	if (req->place != NULL) {
+		r->site = req->place->site;
+		r->route = req->place->route;
+		r->policy = req->place->policy_name;
+	}
+	r->waf = req->verdict;
+	r->duration_us = clock_mono_us() - req->began_us;
+	r->node = req->snap->conf->node;
+	r->sent_bytes = req->answer_bytes;
+	r->origin = req->origin_text;
+	r->origin_us = x->head_us != 0 ? x->head_us - x->began_us : 0;
+	r->waf_us = req->waf_us;
+	r->aborted = req->conn->gone;
+}
+
+static void
+write_line(struct log_file *file, struct text *line)
+{
+	log_file_write(file, text_span(line));
+	text_reset(line);
+}
+
+static void
+write_records(struct request *req, const struct record *r)
+{
+	const struct snapshot *snap;
+	struct text *line;
+
+	snap = req->snap;
+	line = &req->worker->line;
+	text_reset(line);
+	if (r->reason != NULL && snap->audit != NULL) {
+		audit_record(line, r, snap->mask);
+		write_line(snap->audit, line);
+	}
+	if (snap->access == NULL)
+		return;
+	if (snap->conf->logs.access.format == CONF_ACCESS_JSON)
+		access_record_json(line, r, snap->mask);
+	else
+		access_record_combined(line, r, snap->mask);
+	write_line(snap->access, line);
+}
+
+enum step_rc
+step_log(struct request *req)
+{
+	struct record record;
+	int64_t began;
+
+	if (req->txn != NULL && req->verdict != NULL) {
+		began = clock_mono_us();
+		req->verdict = waf_finish(req->txn, req->answer_status);
+		req->waf_us += clock_mono_us() - began;
+	}
+	memset(&record, 0, sizeof(record));
+	fill_record(req, &record);
+	write_records(req, &record);
+	return (STEP_NEXT);
+}
