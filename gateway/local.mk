@@ -1,5 +1,16 @@
 bin_PROGRAMS += yett
-yett_SOURCES = gateway/main.c
+yett_SOURCES = \
+	gateway/cli/cli.h \
+	gateway/cli/protect.c \
+	gateway/cli/protect.h \
+	gateway/cli/run.c \
+	gateway/main.c \
+	gateway/pipeline.c \
+	gateway/pipeline.h \
+	gateway/reload.c \
+	gateway/reload.h \
+	gateway/worker.c \
+	gateway/worker.h
 # The shim over libmodsecurity is C++: link with the C++ driver.
 nodist_EXTRA_yett_SOURCES = dummy.cxx
 yett_LDADD = $(YETT_ARCHIVES) $(ALLOCATOR_LIBS) $(YETT_LIBS)

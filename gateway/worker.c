@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The worker threads. */
+#include "config.h"
+
+#include "gateway/worker.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "gateway/base/check.h"
+#include "gateway/pipeline.h"
+#include "gateway/request/connection.h"
+#include "gateway/request/request.h"
+
+#define INSPECTOR_NICENESS 5
+#define BUFFER_EXTRA	1024	/* a head of header_bytes and a byte too many */
+#define BUFFERS_SPARE	256
+#define LINE_MAX_BYTES	(1u << 20)
+
+/* One listening socket of one thread. */
+struct door {
+	struct thread *thread;
+	const struct entrance *entrance;
+	int fd;
+	struct listener *listener;
+};
+
+#define THREAD_MAGIC 0x7442ead0u
+struct thread {
+	unsigned magic;
+	struct worker worker;
+	struct workers *workers;
+	struct door *doors;
+	pthread_t id;
+	bool started;
+	struct loop_message drain;
+};
+
+struct workers {
+	struct snapshot *snapshot;
+	struct connlimit *limits;
+	struct job_pool *inspectors, *files;
+	struct thread *threads;
+	uint32_t n_threads;
+	atomic_uint running;
+};
+
+static void
+door_accept(void *data, int fd, const struct netaddr *peer, const struct netaddr *local)
+{
+	struct door *door;
+
+	door = data;
+	conn_new(&door->thread->worker, door->entrance, fd, peer, local);
+}
+
+static void
+thread_drained(struct worker *w)
+{
+	loop_stop(w->loop);
+}
+
+static void
+thread_drain(struct loop_message *message)
+{
+	struct thread *t;
+	struct conn *c, *next;
+	size_t i;
+
+	t = (struct thread *)((char *)message - offsetof(struct thread, drain));
+	CHECK_OBJ(t, THREAD_MAGIC);
+	for (i = 0; i < t->worker.snapshot->conf->n_listeners; i++)
+		if (t->doors[i].listener != NULL)
+			listener_free(&t->doors[i].listener);
+	t->worker.draining = true;
+	if (TAILQ_EMPTY(&t->worker.conns))
+		thread_drained(&t->worker);
+	for (c = TAILQ_FIRST(&t->worker.conns); c != NULL; c = next) {
+		next = TAILQ_NEXT(c, link);
+		conn_drain(c);
+	}
+}
+
+static void *
+thread_main(void *data)
+{
+	struct thread *t;
+	char name[16];
+
+	CAST_OBJ(t, data, THREAD_MAGIC);
+	snprintf(name, sizeof(name), "worker-%u", (unsigned)(t - t->workers->threads));
+	pthread_setname_np(pthread_self(), name);
+	loop_run(t->worker.loop);
+	atomic_fetch_sub(&t->workers->running, 1);
+	return (NULL);
+}
+
+static void
+worker_init(struct thread *t, struct workers *all)
+{
+	struct worker *w;
+
+	w = &t->worker;
+	t->magic = THREAD_MAGIC;
+	t->workers = all;
+	t->drain.deliver = thread_drain;
+	w->magic = WORKER_MAGIC;
+	w->snapshot = all->snapshot;
+	w->loop = loop_new();
+	w->upstream = upstream_new(w->loop);
+	w->limits = all->limits;
+	w->inspectors = all->inspectors;
+	w->files = all->files;
+	w->buffers = buf_pool_new(all->snapshot->limits.header_bytes + BUFFER_EXTRA, BUFFERS_SPARE);
+	w->run = pipeline_run;
+	w->drained = thread_drained;
+	id_source_init(&w->ids);
+	text_init(&w->line, LINE_MAX_BYTES);
+	TAILQ_INIT(&w->conns);
+	SLIST_INIT(&w->spare);
+	t->doors = mem_zalloc(all->snapshot->conf->n_listeners * sizeof(*t->doors));
+}
+
+static void
+worker_close(struct thread *t)
+{
+	struct worker *w;
+	size_t i;
+
+	w = &t->worker;
+	for (i = 0; i < w->snapshot->conf->n_listeners; i++)
+		if (t->doors[i].listener != NULL)
+			listener_free(&t->doors[i].listener);
+		else if (t->doors[i].fd > 0)
+			close(t->doors[i].fd);
+	w->draining = false;	/* nobody is left to be told */
+	while (!TAILQ_EMPTY(&w->conns))
+		conn_abort(TAILQ_FIRST(&w->conns));
+	request_free_spare(w);
+	upstream_free(&w->upstream);
+	buf_pool_free(&w->buffers);
+	text_free(&w->line);
+	loop_free(&w->loop);
+	free(t->doors);
+}
+
+/* Every thread gets a socket of its own on every address: the kernel shares the
+ * connections out. */
+static enum err_code
+bind_listener(struct workers *all, size_t index, struct err *e)
+{
+	const struct netaddr *address;
+	enum err_code code;
+	uint32_t i;
+	int fd;
+
+	address = &all->snapshot->conf->listeners[index].address;
+	for (i = 0; i < all->n_threads; i++) {
+		if (i == 0)
+			code = net_listen(&fd, address, e);
+		else
+			code = net_listen_again(&fd, all->threads[0].doors[index].fd, e);
+		if (code != ERR_OK)
+			return (code);
+		all->threads[i].doors[index].thread = &all->threads[i];
+		all->threads[i].doors[index].entrance = &all->snapshot->entrances[index];
+		all->threads[i].doors[index].fd = fd;
+	}
+	return (ERR_OK);
+}
+
+static void
+open_doors(struct thread *t)
+{
+	struct door *door;
+	size_t i;
+
+	for (i = 0; i < t->worker.snapshot->conf->n_listeners; i++) {
+		door = &t->doors[i];
+		door->listener = listener_new(
+		    t->worker.loop, door->fd, t->worker.limits, door_accept, door);
+	}
+}
+
+/* Signals are the main thread's business. */
+static enum err_code
+start_threads(struct workers *all, struct err *e)
+{
+	sigset_t block, before;
+	struct thread *t;
+	uint32_t i;
+	int rc;
+
+	sigfillset(&block);
+	pthread_sigmask(SIG_SETMASK, &block, &before);
+	rc = 0;
+	for (i = 0; i < all->n_threads && rc == 0; i++) {
+		t = &all->threads[i];
+		open_doors(t);
+		atomic_fetch_add(&all->running, 1);
+		rc = pthread_create(&t->id, NULL, thread_main, t);
+		t->started = rc == 0;
+	}
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (rc != 0)
+		return (err_set(e, ERR_IO, "cannot start a thread: %s", strerror(rc)));
+	return (ERR_OK);
+}
+
+enum err_code
+workers_start(struct workers **workers_r, struct snapshot *snap, struct err *e)
+{
+	const struct conf *conf;
+	struct workers *all;
+	enum err_code code;
+	uint32_t i;
+	size_t n;
+
+	conf = snap->conf;
+	all = mem_zalloc(sizeof(*all));
+	all->snapshot = snap;
+	all->n_threads = conf->threads;
+	all->limits = connlimit_new(conf->max.connections, conf->max.connections_per_client);
+	all->inspectors = job_pool_new("inspect", conf->threads, INSPECTOR_NICENESS);
+	all->files = job_pool_new("files", 1, 0);
+	all->threads = mem_zalloc(all->n_threads * sizeof(*all->threads));
+	for (i = 0; i < all->n_threads; i++)
+		worker_init(&all->threads[i], all);
+	code = ERR_OK;
+	for (n = 0; n < conf->n_listeners && code == ERR_OK; n++)
+		code = bind_listener(all, n, e);
+	if (code == ERR_OK)
+		code = start_threads(all, e);
+	if (code != ERR_OK)
+		workers_stop(&all);
+	*workers_r = all;
+	return (code);
+}
+
+void
+workers_drain(struct workers *all)
+{
+	uint32_t i;
+
+	for (i = 0; i < all->n_threads; i++)
+		loop_post(all->threads[i].worker.loop, &all->threads[i].drain);
+}
+
+bool
+workers_ended(struct workers *all, int64_t wait_us)
+{
+	int64_t end;
+
+	end = clock_mono_us() + wait_us;
+	while (atomic_load(&all->running) > 0 && clock_mono_us() < end)
+		usleep(5000);
+	return (atomic_load(&all->running) == 0);
+}
+
+void
+workers_stop(struct workers **workers)
+{
+	struct workers *all;
+	uint32_t i;
+
+	all = *workers;
+	for (i = 0; i < all->n_threads; i++) {
+		if (!all->threads[i].started)
+			continue;
+		loop_stop(all->threads[i].worker.loop);
+		pthread_join(all->threads[i].id, NULL);
+	}
+	job_pool_free(&all->inspectors);
+	job_pool_free(&all->files);
+	for (i = 0; i < all->n_threads; i++)
+		worker_close(&all->threads[i]);
+	connlimit_free(&all->limits);
+	free(all->threads);
+	free(all);
+	*workers = NULL;
+}
