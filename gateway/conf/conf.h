@@ -45,7 +45,7 @@ struct conf_server {
 	struct conf_place place;
 	const char *url;
 	bool https;			/* the url, taken apart */
-	const char *host;		/* name or address, "" for unix */
+	const char *host;		/* name or address, no brackets; "" for unix */
 	uint16_t port;
 	const char *unix_path;		/* "http://unix:/path", else "" */
 	uint32_t weight;
@@ -167,6 +167,8 @@ void conf_problems_add(struct conf_problems *, const struct conf_place *,
     __attribute__((format(printf, 4, 5)));
 /* "file:line:column: field: text" without a newline, for a person. */
 void conf_problem_text(const struct conf_problem *, struct text *);
+/* By file, line and column; conf_load has done so with what it gives. */
+void conf_problems_sort(struct conf_problems *);
 void conf_problems_free(struct conf_problems *);
 
 /* From the same tables: the JSON Schema, the reference page in Markdown, and

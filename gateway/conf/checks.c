@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Checks of single texts, for the rows of the directive tables. */
+#include "config.h"
+
+#include "gateway/conf/tables.h"
+
+#include <stdlib.h>
+
+#define LABEL_MAX 63
+#define NAME_MAX_BYTES 253
+
+static bool
+is_alnum(char c)
+{
+	return (
+	    (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'));
+}
+
+static void
+to_lower(char *text)
+{
+	for (; *text != '\0'; text++)
+		if (*text >= 'A' && *text <= 'Z')
+			*text = (char)(*text - 'A' + 'a');
+}
+
+/* token of RFC 9110, 5.6.2 */
+static bool
+is_token(const char *text)
+{
+	for (; *text != '\0'; text++)
+		if (!is_alnum(*text) && strchr("!#$%&'*+-.^_`|~", *text) == NULL)
+			return (false);
+	return (true);
+}
+
+static bool
+is_made_of(const char *text, const char *further)
+{
+	for (; *text != '\0'; text++)
+		if (!is_alnum(*text) && strchr(further, *text) == NULL)
+			return (false);
+	return (true);
+}
+
+static bool
+no(struct text *why, const char *text)
+{
+	text_puts(why, text);
+	return (false);
+}
+
+bool
+check_node(char *text, struct text *why)
+{
+	if (strlen(text) > 64 || !is_made_of(text, "._-"))
+		return (no(why, "up to 64 letters, digits, dots, - and _"));
+	return (true);
+}
+
+static bool
+is_dns_name(const char *text)
+{
+	struct span rest = span_of(text), label;
+
+	if (rest.n == 0 || rest.n > NAME_MAX_BYTES || !is_made_of(text, "._-"))
+		return (false);
+	while (span_split(&rest, '.', &label))
+		if (label.n == 0 || label.n > LABEL_MAX || label.p[0] == '-' ||
+		    label.p[label.n - 1] == '-')
+			return (false);
+	return (true);
+}
+
+bool
+check_host_name(char *text, struct text *why)
+{
+	struct netaddr address;
+
+	to_lower(text);
+	if (!is_dns_name(text) && !netaddr_parse_ip(&address, span_of(text)))
+		return (no(why, "a host name or an address, without a port"));
+	return (true);
+}
+
+/* "[v6]": becomes the canonical form, which requests are compared with. */
+static bool
+check_host6(char *text, struct text *why)
+{
+	struct span inner = span_cut(span_of(text), 1, strlen(text) - 1);
+	char canonical[NETADDR_TEXT_MAX];
+	struct netaddr address;
+
+	if (text[strlen(text) - 1] != ']' || !netaddr_parse_ip(&address, inner) ||
+	    address.family != NETADDR_IP6)
+		return (no(why, "an IPv6 address in brackets, without a port"));
+	netaddr_ip_text(&address, canonical);
+	if (strlen(canonical) <= inner.n) {
+		memcpy(text + 1, canonical, strlen(canonical));
+		memcpy(text + 1 + strlen(canonical), "]", 2);
+	}
+	return (true);
+}
+
+bool
+check_host(char *text, struct text *why)
+{
+	size_t n = strlen(text);
+
+	to_lower(text);
+	if (text[0] == '[')
+		return (check_host6(text, why));
+	if (n > 1 && text[n - 1] == '.')
+		text[n - 1] = '\0';
+	if (strcmp(text, "*") == 0)
+		return (true);
+	if (!is_dns_name(strncmp(text, "*.", 2) == 0 ? text + 2 : text))
+		return (no(why,
+		    "a host name such as shop.example.com, \"*.example.com\" or \"*\", "
+		    "without scheme and port, international names in their xn-- form"));
+	return (true);
+}
+
+bool
+check_method(char *text, struct text *why)
+{
+	const char *p;
+
+	if (!is_token(text) || strlen(text) > 32)
+		return (no(why, "a method such as GET"));
+	for (p = text; *p != '\0'; p++)
+		if (*p >= 'a' && *p <= 'z')
+			return (no(why, "a method in capitals, such as GET"));
+	return (true);
+}
+
+bool
+check_field_name(char *text, struct text *why)
+{
+	if (!is_token(text) || strlen(text) > 128)
+		return (no(why, "the name of a header field, without a colon"));
+	return (true);
+}
+
+bool
+check_media_type(char *text, struct text *why)
+{
+	const char *slash = strchr(text, '/');
+
+	to_lower(text);
+	if (slash == NULL || slash == text || slash[1] == '\0' ||
+	    strchr(slash + 1, '/') != NULL || !is_made_of(text, "/!#$&-^_.+*"))
+		return (no(why, "a media type such as text/html or text/*"));
+	return (true);
+}
+
+bool
+check_word(char *text, struct text *why)
+{
+	to_lower(text);
+	if (strlen(text) > 64 || strchr(text, ' ') != NULL)
+		return (no(why, "a word of up to 64 bytes"));
+	return (true);
+}
+
+bool
+check_tag(char *text, struct text *why)
+{
+	if (strlen(text) > 128 || !is_made_of(text, "_-./:"))
+		return (
+		    no(why, "a tag such as attack-sqli: letters, digits, and _ - . / :"));
+	return (true);
+}
+
+/* A path is compared decoded and without its query. */
+bool
+check_path(char *text, struct text *why)
+{
+	const char *p = text[0] == '=' ? text + 1 : text;
+
+	if (p[0] != '/')
+		return (no(why, "/PREFIX or =/EXACT"));
+	if (strpbrk(p, "?#") != NULL)
+		return (no(why, "a path without its query: that is not compared"));
+	for (; *p != '\0'; p++)
+		if (p[0] == '%' && is_alnum(p[1]) && p[1] != '\0' && is_alnum(p[2]))
+			return (no(why,
+			    "the path decoded: requests are decoded before they are "
+			    "compared"));
+	return (true);
+}
+
+bool
+check_route_path(char *text, struct text *why)
+{
+	if (strncmp(text, "~ ", 2) == 0 && text[2] != '\0')
+		return (true);
+	if (text[0] != '/' && text[0] != '=')
+		return (no(why, "/PREFIX, =/EXACT or \"~ REGEX\""));
+	return (check_path(text, why));
+}
+
+bool
+check_key(char *text, struct text *why)
+{
+	static const char *const words[] = { "client", "route", "site", "path", "country",
+		"asn" };
+	size_t i;
+
+	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strcmp(text, words[i]) == 0)
+			return (true);
+	for (i = 0; i < 2; i++) {
+		const char *prefix = i == 0 ? "header:" : "cookie:";
+
+		if (strncmp(text, prefix, 7) == 0 && text[7] != '\0' &&
+		    is_token(text + 7))
+			return (true);
+	}
+	return (no(
+	    why, "client, route, site, path, country, asn, header:NAME or cookie:NAME"));
+}
+
+static bool
+is_status(struct span text)
+{
+	uint64_t status;
+
+	return (span_u64(text, &status) && status >= 100 && status <= 599);
+}
+
+bool
+check_status_range(char *text, struct text *why)
+{
+	struct span rest = span_of(text), low, high;
+
+	if (!span_split(&rest, '-', &low))
+		return (no(why, "a status"));
+	high = rest.p != NULL ? rest : low;
+	if (!is_status(low) || !is_status(high) ||
+	    strtoul(low.p, NULL, 10) > strtoul(high.p, NULL, 10))
+		return (no(why, "a status such as 200, or a range such as 200-399"));
+	return (true);
+}
+
+bool
+check_redis_url(char *text, struct text *why)
+{
+	static const char *const schemes[] = { "redis://", "rediss://", "unix:/",
+		"redis+sentinel://", "redis+cluster://" };
+	size_t i;
+
+	for (i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++)
+		if (strncmp(text, schemes[i], strlen(schemes[i])) == 0 &&
+		    text[strlen(schemes[i])] != '\0')
+			return (true);
+	return (no(
+	    why, "redis://, rediss://, unix:/, redis+sentinel:// or redis+cluster://"));
+}
+
+bool
+check_country(char *text, struct text *why)
+{
+	if (strcmp(text, "unknown") == 0)
+		return (true);
+	if (strlen(text) != 2 || text[0] < 'A' || text[0] > 'Z' || text[1] < 'A' ||
+	    text[1] > 'Z')
+		return (no(why, "a code of two capitals such as DE, or unknown"));
+	return (true);
+}
+
+bool
+check_asn(char *text, struct text *why)
+{
+	uint32_t number;
+
+	if (!value_number(span_of(text), &number) || number == 0)
+		return (no(why, "a number, without AS"));
+	return (true);
+}
+
+bool
+check_address(char *text, struct text *why)
+{
+	struct netaddr address;
+
+	if (netaddr_parse(&address, span_of(text), NULL) != ERR_OK)
+		return (no(why, "\"IPV4:PORT\", \"[IPV6]:PORT\" or \"unix:/PATH\""));
+	return (true);
+}

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One row of a directive table: what it takes, and whether a value is that. */
+#include "config.h"
+
+#include "gateway/conf/field.h"
+
+#include "gateway/base/check.h"
+
+const struct choice *
+field_choice(const struct field *f, struct span word)
+{
+	const struct choice *c;
+
+	if (f->choices == NULL)
+		return (NULL);
+	for (c = f->choices; c->word != NULL; c++)
+		if (span_eq(span_of(c->word), word))
+			return (c);
+	return (NULL);
+}
+
+bool
+field_is_list(const struct field *f)
+{
+	return (f->type == FIELD_STRINGS || f->type == FIELD_HOSTS ||
+		f->type == FIELD_WORDS || f->type == FIELD_FILES ||
+		f->type == FIELD_PREFIXES);
+}
+
+bool
+field_is_nested(const struct field *f)
+{
+	return (f->type == FIELD_MAP || f->type == FIELD_LIST || f->type == FIELD_DICT);
+}
+
+/* Without its bounds. */
+static bool
+parse_loose(const struct field *f, struct span text, union field_value *v)
+{
+	const struct choice *choice = field_choice(f, text);
+
+	memset(v, 0, sizeof(*v));
+	switch (f->type) {
+	case FIELD_TRUTH:
+		if (f->choices == NULL)
+			return (value_truth(text, &v->truth));
+		v->truth = choice != NULL && choice->value != 0;
+		return (choice != NULL);
+	case FIELD_NUMBER:
+		if (choice == NULL)
+			return (value_number(text, &v->number));
+		v->number = choice->value;
+		return (true);
+	case FIELD_SIZE: return (value_size(text, &v->size));
+	case FIELD_DURATION: return (value_duration(text, &v->duration));
+	case FIELD_RATE: return (value_rate(text, &v->rate));
+	case FIELD_WORD:
+		v->word = choice != NULL ? choice->value : 0;
+		return (choice != NULL);
+	case FIELD_ADDRESS: return (netaddr_parse(&v->address, text, NULL) == ERR_OK);
+	default:
+		/* An empty string is a value only where it is the default. */
+		return (text.n > 0 || (f->standard != NULL && f->standard[0] == '\0'));
+	}
+}
+
+/* What bounds compare by. */
+static uint64_t
+magnitude(const struct field *f, const union field_value *v)
+{
+	switch (f->type) {
+	case FIELD_NUMBER: return (v->number);
+	case FIELD_SIZE: return (v->size);
+	case FIELD_DURATION: return ((uint64_t)v->duration);
+	case FIELD_RATE: return (v->rate.tokens_per_day);
+	default: return (0);
+	}
+}
+
+static uint64_t
+bound(const struct field *f, const char *text)
+{
+	union field_value v;
+
+	CHECK(parse_loose(f, span_of(text), &v));
+	return (magnitude(f, &v));
+}
+
+bool
+field_parse(const struct field *f, struct span text, union field_value *v)
+{
+	if (!parse_loose(f, text, v))
+		return (false);
+	if (field_choice(f, text) != NULL)
+		return (true);
+	if (f->min != NULL && magnitude(f, v) < bound(f, f->min))
+		return (false);
+	return (f->max == NULL || magnitude(f, v) <= bound(f, f->max));
+}
+
+static void
+list_units(const struct value_unit *unit, const char *before, struct text *out)
+{
+	for (; unit->name != NULL; unit++) {
+		text_puts(out, before);
+		text_puts(out, unit->name);
+		before = ", ";
+	}
+}
+
+static const char *
+type_form(enum field_type type)
+{
+	switch (type) {
+	case FIELD_TRUTH: return ("on or off");
+	case FIELD_NUMBER: return ("a whole number");
+	case FIELD_SIZE: return ("a size such as 64KiB");
+	case FIELD_DURATION: return ("a duration such as 10s");
+	case FIELD_RATE: return ("a rate such as 50/s");
+	case FIELD_WORD: return ("one of");
+	case FIELD_STRING: return ("a text");
+	case FIELD_PATH: return ("a path");
+	case FIELD_ADDRESS: return ("\"IPV4:PORT\", \"[IPV6]:PORT\" or \"unix:/PATH\"");
+	case FIELD_POOL: return ("the name of a pool");
+	case FIELD_POLICY: return ("the name of a policy, or off");
+	case FIELD_STRINGS: return ("a list of texts");
+	case FIELD_HOSTS: return ("a list of host names");
+	case FIELD_WORDS: return ("a list of");
+	case FIELD_FILES: return ("a list of paths, * and ? in the last part");
+	case FIELD_PREFIXES: return ("a list of addresses and prefixes");
+	case FIELD_PAIRS: return ("a mapping of names to texts");
+	case FIELD_MAP: return ("a mapping");
+	case FIELD_LIST: return ("a list of mappings");
+	case FIELD_DICT: return ("a mapping of names to mappings");
+	}
+	WRONG("field type");
+}
+
+static void
+list_choices(const struct field *f, struct text *out)
+{
+	const struct choice *c;
+	const char *before = f->type == FIELD_WORD || f->type == FIELD_WORDS ? " " : ", ";
+	bool words =
+	    f->type == FIELD_WORD || f->type == FIELD_WORDS || (f->type == FIELD_TRUTH);
+
+	for (c = f->choices; c->word != NULL; c++) {
+		if (c->later)
+			continue;
+		text_puts(out, before);
+		if (!words)
+			text_puts(out, "or ");
+		text_puts(out, c->word);
+		before = ", ";
+	}
+}
+
+void
+field_allowed(const struct field *f, struct text *out)
+{
+	if (f->type == FIELD_TRUTH && f->choices != NULL)
+		text_puts(out, "one of");
+	else
+		text_puts(out, f->form != NULL ? f->form : type_form(f->type));
+	if (f->type == FIELD_DURATION)
+		list_units(value_duration_units, " (", out);
+	else if (f->type == FIELD_SIZE)
+		list_units(value_size_units, " (", out);
+	else if (f->type == FIELD_RATE)
+		list_units(value_rate_units, " (per ", out);
+	if (f->type == FIELD_DURATION || f->type == FIELD_SIZE || f->type == FIELD_RATE)
+		text_putc(out, ')');
+	if (f->min != NULL && f->max != NULL)
+		text_printf(out, ", %s to %s", f->min, f->max);
+	if (f->choices != NULL)
+		list_choices(f, out);
+}
+
+const struct field *
+map_field(const struct map *m, struct span name)
+{
+	size_t i;
+
+	for (i = 0; i < m->n_fields; i++)
+		if (span_eq(span_of(m->fields[i].name), name))
+			return (&m->fields[i]);
+	return (NULL);
+}
+
+const struct field *
+map_nearest(const struct map *m, struct span typed)
+{
+	const struct field *best = NULL;
+	size_t i, distance, least = SIZE_MAX;
+
+	for (i = 0; i < m->n_fields; i++) {
+		if (!value_is_near(typed, span_of(m->fields[i].name), &distance) ||
+		    distance >= least)
+			continue;
+		best = &m->fields[i];
+		least = distance;
+	}
+	return (best);
+}

@@ -1,0 +1,671 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A tree of nodes into structs, by the directive tables. */
+#include "config.h"
+
+#include "gateway/conf/reader.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "gateway/base/check.h"
+#include "gateway/conf/files.h"
+#include "gateway/conf/value.h"
+
+#define MEMBERS_MAX 100000
+
+void *
+reader_alloc(struct reader *r, size_t size)
+{
+	void *p = arena_zalloc(r->arena, size);
+
+	CHECK(p != NULL);
+	return (p);
+}
+
+const char *
+reader_strdup(struct reader *r, struct span s)
+{
+	char *p;
+
+	if (s.n == 0)
+		return ("");
+	p = arena_strdup(r->arena, s);
+	CHECK(p != NULL);
+	return (p);
+}
+
+/* Room doubles when n is a power of two, so that no capacity need be kept. */
+void *
+reader_grow(struct reader *r, void **v, size_t *n, size_t size)
+{
+	void *wider;
+
+	if ((*n & (*n - 1)) == 0) {
+		wider = reader_alloc(r, (*n == 0 ? 1 : *n * 2) * size);
+		if (*n > 0)
+			memcpy(wider, *v, *n * size);
+		*v = wider;
+	}
+	return ((char *)*v + (*n)++ * size);
+}
+
+const char *
+reader_absolute(struct reader *r, struct span path)
+{
+	char *p;
+
+	if (path.n > 0 && path.p[0] == '/')
+		return (reader_strdup(r, path));
+	p = arena_printf(r->arena, "%s/%.*s", r->folder, SPAN_FMT(path));
+	CHECK(p != NULL);
+	return (p);
+}
+
+static size_t
+push(struct reader *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Makes the field's path longer; the caller gives back what is returned. */
+static size_t
+push(struct reader *r, const char *format, ...)
+{
+	size_t before = r->path_n, room = sizeof(r->path) - r->path_n;
+	va_list ap;
+	int n;
+
+	va_start(ap, format);
+	n = vsnprintf(r->path + before, room, format, ap);
+	va_end(ap);
+	CHECK(n >= 0);
+	r->path_n += (size_t)n < room ? (size_t)n : room - 1;
+	return (before);
+}
+
+static void
+pop(struct reader *r, size_t before)
+{
+	r->path_n = before;
+	r->path[before] = '\0';
+}
+
+static size_t
+push_name(struct reader *r, struct span name)
+{
+	return (push(r, "%s%.*s", r->path_n > 0 ? "." : "", SPAN_FMT(name)));
+}
+
+static void
+problem_v(struct reader *r, const struct node *node, const char *format, va_list ap)
+{
+	struct conf_place place = { r->file, node->line, node->column };
+	char text[sizeof(((struct conf_problem *)NULL)->text)];
+
+	vsnprintf(text, sizeof(text), format, ap);
+	conf_problems_add(r->problems, &place, r->path, "%s", text);
+}
+
+void
+reader_problem(struct reader *r, const struct node *node, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	problem_v(r, node, format, ap);
+	va_end(ap);
+}
+
+void
+reader_problem_in(
+    struct reader *r, const struct node *node, const char *name, const char *format, ...)
+{
+	size_t before = push_name(r, span_of(name));
+	va_list ap;
+
+	va_start(ap, format);
+	problem_v(r, node, format, ap);
+	va_end(ap);
+	pop(r, before);
+}
+
+void
+reader_mention(
+    struct reader *r, enum mention_kind kind, const struct node *node, const char *name)
+{
+	struct mention *m;
+	void *v = r->mentions;
+
+	m = reader_grow(r, &v, &r->n_mentions, sizeof(*m));
+	r->mentions = v;
+	m->kind = kind;
+	m->place = (struct conf_place){ r->file, node->line, node->column };
+	m->name = name;
+	m->field = reader_strdup(r, span_of(r->path));
+}
+
+static void
+quote_node(const struct node *node, struct text *out)
+{
+	if (node->kind == NODE_LIST)
+		text_puts(out, "a list");
+	else if (node->kind == NODE_MAP)
+		text_puts(out, "a mapping");
+	else if (node_is_nothing(node))
+		text_puts(out, "nothing");
+	else
+		value_quote(node->text, out);
+}
+
+/* "found "x"; allowed: ..." with the nearest word behind where there is one. */
+static void
+refuse_value(
+    struct reader *r, const struct field *f, const struct node *node, const char *why)
+{
+	const struct choice *c, *best = NULL;
+	size_t distance, least = SIZE_MAX;
+	struct text t;
+
+	text_init(&t, 600);
+	text_puts(&t, "found ");
+	quote_node(node, &t);
+	text_puts(&t, "; allowed: ");
+	if (why != NULL)
+		text_puts(&t, why);
+	else
+		field_allowed(f, &t);
+	for (c = f->choices; c != NULL && c->word != NULL && node->kind == NODE_SCALAR;
+	     c++) {
+		if (!value_is_near(node->text, span_of(c->word), &distance) ||
+		    distance >= least)
+			continue;
+		least = distance;
+		best = c;
+	}
+	if (best != NULL)
+		text_printf(&t, "; did you mean \"%s\"?", best->word);
+	reader_problem(r, node, "%.*s", SPAN_FMT(text_span(&t)));
+	text_free(&t);
+}
+
+static void
+refuse_later(struct reader *r, const struct field *f, const struct node *node)
+{
+	struct text t;
+
+	text_init(&t, 300);
+	text_puts(&t, "not built yet; found ");
+	quote_node(node, &t);
+	if (f->choices != NULL && !f->later) {
+		text_puts(&t, "; allowed: ");
+		field_allowed(f, &t);
+	} else if (f->harmless != NULL) {
+		text_printf(&t, "; leave it out, or %s",
+		    f->harmless[0] != '\0' ? f->harmless : "empty");
+	} else {
+		text_puts(&t, "; leave it out");
+	}
+	reader_problem(r, node, "%.*s", SPAN_FMT(text_span(&t)));
+	text_free(&t);
+}
+
+static void *
+member(const struct field *f, void *object)
+{
+	if (object == NULL || f->offset == FIELD_NOWHERE)
+		return (NULL);
+	return ((char *)object + f->offset);
+}
+
+static const char *
+store_text(struct reader *r, const struct field *f, struct span text)
+{
+	if (f->type == FIELD_PATH && text.n > 0 && field_choice(f, text) == NULL)
+		return (reader_absolute(r, text));
+	return (reader_strdup(r, text));
+}
+
+static void
+store(struct reader *r, const struct field *f, const union field_value *v,
+    struct span text, void *at)
+{
+	switch (f->type) {
+	case FIELD_TRUTH: *(bool *)at = v->truth; break;
+	case FIELD_NUMBER: *(uint32_t *)at = v->number; break;
+	case FIELD_SIZE: *(uint64_t *)at = v->size; break;
+	case FIELD_DURATION: *(int64_t *)at = v->duration; break;
+	case FIELD_WORD: *(unsigned *)at = v->word; break;
+	case FIELD_ADDRESS: *(struct netaddr *)at = v->address; break;
+	case FIELD_STRING:
+	case FIELD_PATH:
+	case FIELD_POOL:
+	case FIELD_POLICY: *(const char **)at = store_text(r, f, text); break;
+	default: WRONG("a field type that holds no single value");
+	}
+}
+
+static void
+add_string(struct reader *r, struct conf_strings *list, const char *text)
+{
+	void *v = list->v;
+	const char **slot = reader_grow(r, &v, &list->n, sizeof(const char *));
+
+	list->v = v;
+	*slot = text;
+}
+
+/* Does the value do nothing, so that a later field may have it? */
+static bool
+is_harmless(const struct field *f, struct span text)
+{
+	union field_value value, harmless;
+
+	if (f->harmless == NULL)
+		return (false);
+	if (span_eq(text, span_of(f->harmless)))
+		return (true);
+	if (f->type != FIELD_TRUTH && f->type != FIELD_NUMBER && f->type != FIELD_SIZE &&
+	    f->type != FIELD_DURATION)
+		return (false);
+	return (field_parse(f, text, &value) &&
+		field_parse(f, span_of(f->harmless), &harmless) &&
+		memcmp(&value, &harmless, sizeof(value)) == 0);
+}
+
+/* Runs the row's own check over a copy, which may be rewritten. */
+static const char *
+checked(struct reader *r, const struct field *f, const struct node *node)
+{
+	char *copy = arena_strdup(r->arena, node->text);
+	struct text why;
+	bool good = true;
+
+	CHECK(copy != NULL);
+	if (f->check == NULL || node->text.n == 0)
+		return (copy);
+	text_init(&why, 500);
+	if (!f->check(copy, &why)) {
+		text_putc(&why, '\0');
+		refuse_value(r, f, node, why.p);
+		good = false;
+	}
+	text_free(&why);
+	return (good ? copy : NULL);
+}
+
+static void
+read_single(
+    struct reader *r, const struct field *f, const struct node *node, void *object)
+{
+	const struct choice *choice;
+	union field_value value;
+	const char *text;
+
+	if (node->kind != NODE_SCALAR || node_is_nothing(node) ||
+	    !field_parse(f, node->text, &value)) {
+		refuse_value(r, f, node, NULL);
+		return;
+	}
+	choice = field_choice(f, node->text);
+	if (choice != NULL && choice->later && r->later == 0) {
+		refuse_later(r, f, node);
+		return;
+	}
+	text = checked(r, f, node);
+	if (text == NULL)
+		return;
+	if (r->later > 0 && !is_harmless(f, node->text))
+		r->later_used = true;
+	if (member(f, object) != NULL)
+		store(r, f, &value, span_of(text), member(f, object));
+	if (f->type == FIELD_POOL && text[0] != '\0')
+		reader_mention(r, MENTION_POOL, node, text);
+	else if (f->type == FIELD_POLICY && text[0] != '\0')
+		reader_mention(r, MENTION_POLICY, node, text);
+}
+
+static bool
+item_is_allowed(struct reader *r, const struct field *f, const struct node *node)
+{
+	struct netprefix prefix;
+	const struct choice *choice;
+
+	if (node->kind != NODE_SCALAR || node->text.n == 0 || node_is_nothing(node)) {
+		refuse_value(r, f, node, NULL);
+		return (false);
+	}
+	if (f->type == FIELD_PREFIXES &&
+	    netprefix_parse(&prefix, node->text, NULL) != ERR_OK) {
+		refuse_value(
+		    r, f, node, "an address, or a prefix with its host bits zero");
+		return (false);
+	}
+	if (f->type != FIELD_WORDS)
+		return (true);
+	choice = field_choice(f, node->text);
+	if (choice == NULL)
+		refuse_value(r, f, node, NULL);
+	else if (choice->later && r->later == 0)
+		refuse_later(r, f, node);
+	return (choice != NULL && (!choice->later || r->later > 0));
+}
+
+static void
+read_item(struct reader *r, const struct field *f, const struct node *node,
+    struct conf_strings *list)
+{
+	const char *text;
+
+	if (node->wrong != NULL) {
+		reader_problem(r, node, "%s", node->wrong);
+		return;
+	}
+	if (!item_is_allowed(r, f, node))
+		return;
+	text = checked(r, f, node);
+	if (text == NULL)
+		return;
+	if (r->later > 0)
+		r->later_used = true;
+	if (f->type == FIELD_HOSTS)
+		reader_mention(r, MENTION_HOST, node, text);
+	if (list == NULL)
+		return;
+	if (f->type == FIELD_FILES)
+		files_expand(r, node, reader_absolute(r, span_of(text)), list);
+	else
+		add_string(r, list, text);
+}
+
+static bool
+count_is_allowed(struct reader *r, const struct field *f, const struct node *node)
+{
+	if (node->n > MEMBERS_MAX) {
+		reader_problem(
+		    r, node, "has %zu members; allowed: %d", node->n, MEMBERS_MAX);
+		return (false);
+	}
+	if (node->n == 0 && f->required)
+		reader_problem(r, node, "is empty, and at least one is needed");
+	return (true);
+}
+
+static void
+read_strings(
+    struct reader *r, const struct field *f, const struct node *node, void *object)
+{
+	struct conf_strings *list = member(f, object);
+	const struct node *item;
+	size_t i = 0, before;
+
+	if (list != NULL)
+		*list = (struct conf_strings){ NULL, 0 };
+	if (node->kind == NODE_SCALAR && !node_is_nothing(node)) {
+		read_item(r, f, node, list);
+		return;
+	}
+	if (node->kind != NODE_LIST) {
+		refuse_value(r, f, node, NULL);
+		return;
+	}
+	if (!count_is_allowed(r, f, node))
+		return;
+	for (item = node->child; item != NULL; item = item->next) {
+		before = push(r, "[%zu]", i++);
+		read_item(r, f, item, list);
+		pop(r, before);
+	}
+}
+
+static void
+read_pairs(struct reader *r, const struct field *f, const struct node *node)
+{
+	const struct node *item;
+	size_t before;
+
+	if (node->kind != NODE_MAP) {
+		refuse_value(r, f, node, NULL);
+		return;
+	}
+	for (item = node->child; item != NULL; item = item->next) {
+		if (item->wrong == NULL)
+			r->later_used = true;
+		before = push_name(r, item->key->text);
+		if (item->wrong != NULL)
+			reader_problem(r, item, "%s", item->wrong);
+		else if (item->kind != NODE_SCALAR)
+			refuse_value(r, f, item, "a text");
+		pop(r, before);
+	}
+}
+
+static void *
+add_element(
+    struct reader *r, const struct field *f, const struct node *node, void *object)
+{
+	void *at = member(f, object), *element;
+	const struct node *where = node->key != NULL ? node->key : node;
+
+	if (at == NULL)
+		return (NULL);
+	element = reader_grow(
+	    r, at, (size_t *)((char *)object + f->count_offset), f->map->size);
+	reader_defaults(r, f->map, element);
+	if (f->map->place_offset != FIELD_NOWHERE)
+		*(struct conf_place *)((char *)element + f->map->place_offset) =
+		    (struct conf_place){ r->file, where->line, where->column };
+	if (f->map->name_offset != FIELD_NOWHERE)
+		*(const char **)((char *)element + f->map->name_offset) =
+		    reader_strdup(r, node->key->text);
+	return (element);
+}
+
+/* Every element of a list or dict: is counted, gets its defaults, is read. */
+static void
+read_elements(
+    struct reader *r, const struct field *f, const struct node *node, void *object)
+{
+	enum node_kind wanted = f->type == FIELD_LIST ? NODE_LIST : NODE_MAP;
+	const struct node *item;
+	size_t i = 0, before;
+
+	if (node->kind != wanted) {
+		refuse_value(r, f, node, NULL);
+		return;
+	}
+	if (!count_is_allowed(r, f, node))
+		return;
+	for (item = node->child; item != NULL; item = item->next) {
+		if (r->later > 0)
+			r->later_used = true;
+		before = wanted == NODE_LIST ? push(r, "[%zu]", i++)
+					     : push_name(r, item->key->text);
+		if (item->wrong != NULL)
+			reader_problem(r, item, "%s", item->wrong);
+		else
+			reader_map(r, f->map, item, add_element(r, f, item, object));
+		pop(r, before);
+	}
+}
+
+static void
+read_value(struct reader *r, const struct field *f, const struct node *node, void *object)
+{
+	switch (f->type) {
+	case FIELD_STRINGS:
+	case FIELD_HOSTS:
+	case FIELD_WORDS:
+	case FIELD_FILES:
+	case FIELD_PREFIXES: read_strings(r, f, node, object); break;
+	case FIELD_PAIRS: read_pairs(r, f, node); break;
+	case FIELD_LIST:
+	case FIELD_DICT: read_elements(r, f, node, object); break;
+	case FIELD_MAP:
+		if (node->kind == NODE_SCALAR && field_choice(f, node->text) != NULL) {
+			r->later_used = true;
+			break;
+		}
+		if (member(f, object) != NULL)
+			*(bool *)member(f, object) = true;
+		reader_map(r, f->map, node, object);
+		break;
+	default: read_single(r, f, node, object); break;
+	}
+}
+
+static void
+read_field(struct reader *r, const struct field *f, const struct node *node, void *object)
+{
+	size_t before = push_name(r, node->key->text);
+
+	if (node->wrong != NULL && node->first_line > 0) {
+		reader_problem(
+		    r, node->key, "%s, first in line %u", node->wrong, node->first_line);
+	} else if (node->wrong != NULL) {
+		reader_problem(r, node, "%s", node->wrong);
+	} else if (!f->later || r->later > 0) {
+		read_value(r, f, node, object);
+	} else {
+		r->later_used = false;
+		r->later++;
+		read_value(r, f, node, NULL);
+		r->later--;
+		if (r->later_used)
+			refuse_later(r, f, node);
+	}
+	pop(r, before);
+}
+
+/* Is it a field of a mapping within this one? Then that is what was meant. */
+static const struct field *
+find_within(const struct map *m, struct span name, const struct field **parent_r)
+{
+	const struct field *f;
+	size_t i;
+
+	for (i = 0; i < m->n_fields; i++) {
+		if (m->fields[i].type != FIELD_MAP)
+			continue;
+		f = map_field(m->fields[i].map, name);
+		if (f == NULL)
+			continue;
+		*parent_r = &m->fields[i];
+		return (f);
+	}
+	return (NULL);
+}
+
+static void
+refuse_unknown(
+    struct reader *r, const struct map *m, const struct node *key, uint64_t *seen)
+{
+	const struct field *near = map_nearest(m, key->text), *parent;
+	size_t before = push_name(r, key->text), i;
+	struct text t;
+
+	text_init(&t, 600);
+	text_puts(&t, "unknown field; ");
+	if (near != NULL) {
+		text_printf(&t, "did you mean \"%s\"?", near->name);
+		*seen |= UINT64_C(1) << (near - m->fields);
+	} else if ((near = find_within(m, key->text, &parent)) != NULL) {
+		text_printf(&t, "did you mean \"%s.%s\"?", parent->name, near->name);
+	} else {
+		text_puts(&t, "allowed:");
+		for (i = 0; i < m->n_fields; i++)
+			text_printf(&t, "%s %s", i > 0 ? "," : "", m->fields[i].name);
+	}
+	reader_problem(r, key, "%.*s", SPAN_FMT(text_span(&t)));
+	text_free(&t);
+	pop(r, before);
+}
+
+static void
+require(struct reader *r, const struct map *m, const struct node *node, uint64_t seen)
+{
+	size_t i;
+
+	for (i = 0; i < m->n_fields; i++)
+		if (m->fields[i].required && (seen & (UINT64_C(1) << i)) == 0)
+			reader_problem_in(
+			    r, node, m->fields[i].name, "is missing, and has no default");
+}
+
+void
+reader_root_required(struct reader *r, const struct node *root)
+{
+	require(r, &map_root, root, r->root_seen);
+}
+
+static bool
+may_be_included(const struct field *f)
+{
+	return (strcmp(f->name, "sites") == 0 || strcmp(f->name, "pools") == 0 ||
+		strcmp(f->name, "policies") == 0);
+}
+
+void
+reader_map(struct reader *r, const struct map *m, const struct node *node, void *object)
+{
+	const struct field *f;
+	const struct node *item;
+	uint64_t seen = 0;
+
+	if (node->kind != NODE_MAP) {
+		struct field as = { .type = FIELD_MAP };
+
+		refuse_value(r, &as, node, NULL);
+		return;
+	}
+	for (item = node->child; item != NULL; item = item->next) {
+		f = item->key->wrong == NULL ? map_field(m, item->key->text) : NULL;
+		if (item->key->wrong != NULL) {
+			reader_problem(r, item->key, "%s", item->key->wrong);
+		} else if (f == NULL) {
+			refuse_unknown(r, m, item->key, &seen);
+		} else if (m == &map_root && r->included && !may_be_included(f)) {
+			reader_problem_in(r, item->key, f->name,
+			    "not in an included file: those hold sites, pools and "
+			    "policies");
+		} else {
+			seen |= UINT64_C(1) << (f - m->fields);
+			read_field(r, f, item, object);
+		}
+	}
+	if (m == &map_root)
+		r->root_seen |= seen;
+	else
+		require(r, m, node, seen);
+	if (m->finish != NULL && object != NULL)
+		m->finish(r, object, node);
+}
+
+static void
+default_strings(struct reader *r, const struct field *f, struct conf_strings *list)
+{
+	struct span rest = span_of(f->standard), word;
+
+	while (value_word(&rest, &word))
+		add_string(r, list, reader_strdup(r, word));
+}
+
+void
+reader_defaults(struct reader *r, const struct map *m, void *object)
+{
+	union field_value value;
+	const struct field *f;
+	size_t i;
+
+	for (i = 0; i < m->n_fields; i++) {
+		f = &m->fields[i];
+		if (f->type == FIELD_MAP && !f->later)
+			reader_defaults(r, f->map, object);
+		if (field_is_nested(f) || member(f, object) == NULL)
+			continue;
+		if (field_is_list(f)) {
+			default_strings(r, f, member(f, object));
+			continue;
+		}
+		memset(&value, 0, sizeof(value));
+		if (f->standard != NULL)
+			CHECK(field_parse(f, span_of(f->standard), &value));
+		store(r, f, &value, span_of(f->standard), member(f, object));
+	}
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* gateway/conf/tables.h - what the tables of the parts of a configuration know
+ * of each other. Only within this folder. */
+#ifndef YETT_CONF_TABLES_H
+#define YETT_CONF_TABLES_H
+
+#include "gateway/conf/conf.h"
+#include "gateway/conf/field.h"
+
+extern const struct map map_listener, map_pool, map_policy, map_site, map_limit;
+extern const struct map map_identity, map_redis, map_geo, map_cache, map_bans, map_admin;
+extern const struct map map_logs;
+
+extern const struct choice words_off_on[], words_mode_later[];
+
+/* Checks of single texts, for rows (checks.c). */
+field_check_f check_node, check_host, check_host_name, check_method, check_media_type;
+field_check_f check_field_name, check_word, check_tag, check_route_path, check_path;
+field_check_f check_key, check_status_range, check_redis_url, check_country, check_asn;
+field_check_f check_address;
+
+/* What takes more than one field, or a text taken apart (finish.c). */
+map_finish_f finish_root, finish_listener, finish_server, finish_pool, finish_policy;
+map_finish_f finish_exclude;
+
+#endif
