@@ -11,7 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stddef.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "gateway/base/check.h"
@@ -101,6 +101,7 @@ listen_on(int *fd_r, const struct netaddr *addr, enum bind_how how, struct err *
 	int fd, cause;
 
 	*fd_r = -1;
+	memset(&ss, 0, sizeof(ss));
 	len = netaddr_to_sockaddr(addr, &ss);
 	fd = socket(ss.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
@@ -136,6 +137,7 @@ net_listen_again(int *fd_r, int fd, struct err *e)
 	socklen_t len = sizeof(ss);
 
 	*fd_r = -1;
+	memset(&ss, 0, sizeof(ss));
 	if (getsockname(fd, (struct sockaddr *)&ss, &len) != 0)
 		return (err_errno(e, "a listening socket: no address"));
 	if (ss.ss_family == AF_UNIX) {

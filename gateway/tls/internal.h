@@ -21,7 +21,11 @@ enum err_code tls_err(struct err *, enum err_code, const char *path, const char 
 /* Static text for the first error in this thread's queue; never NULL. */
 const char *tls_reason(void);
 /* A whole file of at most 1 MiB, wiped and freed by tls_file_free. */
-struct tls_file { char *bytes; size_t n; bool world_readable; };
+struct tls_file {
+	char *bytes;
+	size_t n;
+	bool world_readable;
+};
 enum err_code tls_file_read(struct tls_file *file_r, const char *path, struct err *);
 void tls_file_free(struct tls_file *);
 /* "Jan  1 00:00:00 2026 GMT" */
@@ -39,19 +43,20 @@ enum key_slot { KEY_ECDSA, KEY_RSA, KEY_RSA_PSS, KEY_ED25519, KEY_ED448, KEY_SLO
 struct tls_certificate {
 	char *path;
 	X509 *leaf;
-	STACK_OF(X509) *chain;		/* without the leaf */
+	STACK_OF(X509) * chain; /* without the leaf */
 	EVP_PKEY *key;
 	enum key_slot slot;
-	char **names;			/* lower case; "*.x" for wildcards */
+	char **names; /* lower case; "*.x" for wildcards */
 	size_t n_names;
-	unsigned char *staple;		/* OCSP answer in DER, NULL: none */
+	unsigned char *staple; /* OCSP answer in DER, NULL: none */
 	size_t staple_n;
-	time_t staple_until;		/* 0: no end given */
+	time_t staple_until; /* 0: no end given */
 };
-enum err_code tls_certificate_load(struct tls_certificate *, const struct tls_files *,
-    struct err *);
+enum err_code
+tls_certificate_load(struct tls_certificate *, const struct tls_files *, struct err *);
 void tls_certificate_clear(struct tls_certificate *);
-enum err_code tls_certificate_use(const struct tls_certificate *, SSL_CTX *, struct err *);
+enum err_code
+tls_certificate_use(const struct tls_certificate *, SSL_CTX *, struct err *);
 
 /* ocsp.c */
 
@@ -66,16 +71,19 @@ int tls_staple_send(SSL *, const struct tls_certificate *);
 struct tls_context {
 	struct tls_server *server;
 	SSL_CTX *ctx;
-	uint32_t by_slot[KEY_SLOTS];	/* index of a certificate, or SNI_NONE */
-	uint32_t next;			/* with the same first certificate */
+	uint32_t by_slot[KEY_SLOTS]; /* index of a certificate, or SNI_NONE */
+	uint32_t next; /* with the same first certificate */
 };
 #define SNI_NONE UINT32_MAX
 
-struct sni_name { const char *name; uint32_t context; };
+struct sni_name {
+	const char *name;
+	uint32_t context;
+};
 struct sni_table {
-	struct sni_name *names;		/* sorted; the certificates own the text */
+	struct sni_name *names; /* sorted; the certificates own the text */
 	size_t n_names;
-	struct tls_context *contexts;	/* the first is the default */
+	struct tls_context *contexts; /* the first is the default */
 	size_t n_contexts;
 };
 void sni_build(struct sni_table *, const struct tls_certificate *, size_t n);
@@ -85,10 +93,12 @@ void sni_clear(struct sni_table *);
 
 /* ticket.c */
 
-struct ticket_key { uint8_t name[16], cipher[32], mac[32]; };
+struct ticket_key {
+	uint8_t name[16], cipher[32], mac[32];
+};
 struct ticket_keys {
 	struct lock lock;
-	struct ticket_key key[3];	/* the first encrypts, the others are past */
+	struct ticket_key key[3]; /* the first encrypts, the others are past */
 	int64_t rotated_us;
 	EVP_CIPHER *cipher;
 };
@@ -108,7 +118,7 @@ struct tls_server {
 	struct tls_certificate *certificates;
 	size_t n_certificates;
 	struct sni_table sni;
-	uint8_t *alpn;			/* as on the wire, our order */
+	uint8_t *alpn; /* as on the wire, our order */
 	unsigned alpn_n;
 	struct ticket_keys tickets;
 	BIO_METHOD *bio;
@@ -127,7 +137,7 @@ bool tls_client_name(const struct tls_client *, SSL *, const char *name);
 
 /* stream.c */
 
-BIO_METHOD *tls_bio_method(void);	/* NULL: out of memory */
+BIO_METHOD *tls_bio_method(void); /* NULL: out of memory */
 /* The name that the client asked for; called during the handshake. */
 void tls_stream_sni(SSL *, struct span);
 

@@ -19,9 +19,8 @@
 /* The id names the issuer by hashes of its name and key, with a digest of the
  * responder's choice, and the certificate by its serial number. */
 static bool
-is_for(OCSP_SINGLERESP *single, const struct tls_certificate *c)
+id_matches(OCSP_CERTID *id, const struct tls_certificate *c)
 {
-	OCSP_CERTID *id = (OCSP_CERTID *)(uintptr_t)OCSP_SINGLERESP_get0_id(single);
 	ASN1_OCTET_STRING *name_hash, *key_hash;
 	unsigned char hash[EVP_MAX_MD_SIZE];
 	ASN1_INTEGER *serial;
@@ -45,6 +44,19 @@ is_for(OCSP_SINGLERESP *single, const struct tls_certificate *c)
 	return (X509_pubkey_digest(issuer, md, hash, &n) == 1 &&
 		(int)n == ASN1_STRING_length(key_hash) &&
 		memcmp(hash, ASN1_STRING_get0_data(key_hash), n) == 0);
+}
+
+static bool
+is_for(const OCSP_SINGLERESP *single, const struct tls_certificate *c)
+{
+	OCSP_CERTID *id;
+	bool matches;
+
+	/* A copy, since OCSP_id_get0_info wants it writable. */
+	id = OCSP_CERTID_dup(OCSP_SINGLERESP_get0_id(single));
+	matches = id != NULL && id_matches(id, c);
+	OCSP_CERTID_free(id);
+	return (matches);
 }
 
 static OCSP_SINGLERESP *

@@ -220,6 +220,7 @@ pair_is_good(const char *certificate, const char *key, bool *good_r, struct err 
 	return (ERR_OK);
 }
 
+/* lint: parameters: three results, used in one place */
 enum err_code
 tls_self_signed(const char *folder, const char *const *names, char **certificate_r,
     char **key_r, bool *made_r, struct err *e)

@@ -79,6 +79,7 @@ on_name(SSL *ssl, int *alert_r, void *arg)
 	return (SSL_TLSEXT_ERR_OK);
 }
 
+/* lint: parameters: OpenSSL calls it so */
 static int
 on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_n,
     const unsigned char *in, unsigned in_n, void *arg)
@@ -94,6 +95,7 @@ on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_n,
 	return (SSL_TLSEXT_ERR_OK);
 }
 
+/* lint: parameters: OpenSSL calls it so */
 static int
 on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
     EVP_MAC_CTX *mac, int encrypt)

@@ -105,10 +105,11 @@ set_of(const struct tls_certificate *certificates, const struct name_ref *refs, 
 /* The default is the first certificate, with those of other key types that
  * have the first of its names too. */
 static void
-make_default(struct sni_table *t, uint32_t *heads, const struct tls_certificate *first,
-    const struct name_ref *refs, size_t n_refs,
-    const struct tls_certificate *certificates)
+make_default(struct sni_table *t, uint32_t *heads,
+    const struct tls_certificate *certificates, const struct name_ref *refs,
+    size_t n_refs)
 {
+	const struct tls_certificate *first = &certificates[0];
 	uint32_t by_slot[KEY_SLOTS];
 	size_t i;
 
@@ -160,7 +161,7 @@ sni_build(struct sni_table *t, const struct tls_certificate *certificates, size_
 	heads = mem_alloc(n * sizeof(*heads));
 	for (i = 0; i < n; i++)
 		heads[i] = SNI_NONE;
-	make_default(t, heads, &certificates[0], refs, n_refs, certificates);
+	make_default(t, heads, certificates, refs, n_refs);
 	t->names = mem_alloc(n_refs * sizeof(*t->names));
 	for (i = 0; i < n_refs; i += run) {
 		run = set_of(certificates, refs + i, n_refs - i, by_slot);

@@ -86,6 +86,7 @@ mac_init(EVP_MAC_CTX *mac, struct ticket_key *key)
 
 /* OpenSSL encrypts, then authenticates; a ticket whose MAC is wrong never
  * reaches the cipher. 0: no such key, full handshake; 2: renew the ticket. */
+/* lint: parameters: handed through from OpenSSL */
 int
 ticket_crypt(struct ticket_keys *t, uint8_t *name, uint8_t *iv, EVP_CIPHER_CTX *cipher,
     EVP_MAC_CTX *mac, int encrypt)
