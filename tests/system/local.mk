@@ -1,1 +1,45 @@
-# tests/system
+# tests/system: the whole gateway from outside; see system.sh
+system_tests = \
+	tests/system/conftest.py \
+	tests/system/test_bodies.py \
+	tests/system/test_browser.py \
+	tests/system/test_check.py \
+	tests/system/test_command.py \
+	tests/system/test_explain.py \
+	tests/system/test_forwarding.py \
+	tests/system/test_http_answers.py \
+	tests/system/test_http_requests.py \
+	tests/system/test_isolation.py \
+	tests/system/test_paths.py \
+	tests/system/test_process.py \
+	tests/system/test_secrets.py \
+	tests/system/test_streaming.py \
+	tests/system/test_timers.py \
+	tests/system/test_tls.py \
+	tests/system/test_tools.py \
+	tests/system/test_upstream.py \
+	tests/system/test_waf.py \
+	tests/system/yett_test/__init__.py \
+	tests/system/yett_test/certs.py \
+	tests/system/yett_test/client.py \
+	tests/system/yett_test/gateway.py \
+	tests/system/yett_test/origin.py \
+	tests/system/yett_test/wait.py
+EXTRA_DIST += $(system_tests) tests/system/system.sh tests/system/soak.py \
+	tests/system/crs/fetch.py tests/system/crs/run.py \
+	tests/system/crs/known-failures.txt tests/system/crs/refused-earlier.txt
+
+# The rule set's own regression tests, and the long run: not part of `make check`.
+CRS_FLAGS =
+SOAK_REQUESTS = 1000000
+SOAK_FLAGS =
+system_environment = top_srcdir='$(abs_top_srcdir)' top_builddir='$(abs_top_builddir)'
+
+check-crs: all
+	$(system_environment) /usr/bin/python3 -B $(srcdir)/tests/system/crs/run.py $(CRS_FLAGS)
+
+soak: all
+	$(system_environment) /usr/bin/python3 -B $(srcdir)/tests/system/soak.py \
+	    --requests $(SOAK_REQUESTS) $(SOAK_FLAGS)
+
+.PHONY: check-crs soak

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures of the system tests. Nothing outlives its test; each gateway must
+end cleanly and without a sanitizer's report."""
+import ssl
+
+import pytest
+
+from yett_test.certs import Authority
+from yett_test.gateway import Gateway
+from yett_test.origin import Origin
+from yett_test.wait import Port
+
+
+class Factory:
+    """Starts gateways; stops what is left and asserts that all ended well."""
+
+    def __init__(self, folder, origin):
+        self.folder, self.origin = folder, origin
+        self.started = []
+
+    def __call__(self, port=None, origin=None, **config):
+        folder = self.folder / f"gw{len(self.started)}"
+        folder.mkdir()
+        gateway = Gateway(folder, origin or self.origin, port or Port(), **config)
+        self.started.append(gateway)
+        return gateway
+
+    def finish(self):
+        failure = None
+        for gateway in self.started:
+            try:
+                gateway.stop()
+            except AssertionError as error:
+                failure = failure or error
+            gateway.port.close()
+        if failure:
+            raise failure
+
+
+@pytest.fixture
+def gateway(tmp_path, origin):
+    factory = Factory(tmp_path, origin)
+    yield factory
+    factory.finish()
+
+
+@pytest.fixture
+def origin():
+    server = Origin()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def module_origin():
+    server = Origin()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def module_gateway(tmp_path_factory, module_origin):
+    """For tables of many rows over one gateway."""
+    factory = Factory(tmp_path_factory.mktemp("module"), module_origin)
+    yield factory
+    factory.finish()
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory):
+    return Authority(tmp_path_factory.mktemp("ca"))
+
+
+@pytest.fixture
+def tls_origin(authority):
+    """An origin over TLS with a certificate for origin.test."""
+    pair = authority.issue("origin.test")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pair.certificate, pair.key)
+    context.load_verify_locations(authority.file)
+    context.verify_mode = ssl.CERT_OPTIONAL
+    server = Origin(context)
+    yield server
+    server.stop()
