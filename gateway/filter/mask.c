@@ -401,9 +401,8 @@ take_apart(struct span variable, struct span *name_r)
 	return (variable_form(span_cut(variable, 0, colon)));
 }
 
-/* Is all of the variable's value a secret, whatever it is? */
-static bool
-is_secret_variable(const struct mask *m, struct span variable)
+bool
+mask_is_secret_variable(const struct mask *m, struct span variable)
 {
 	struct span name;
 	enum variable_form form = take_apart(variable, &name);
@@ -464,7 +463,7 @@ mask_variable(
 	enum variable_form form = take_apart(variable, &name);
 
 	within = span_starts(value, MATCHED) ? span_find(value, WITHIN) : SIZE_MAX;
-	if (within == SIZE_MAX || is_secret_variable(m, variable)) {
+	if (within == SIZE_MAX || mask_is_secret_variable(m, variable)) {
 		mask_form(m, form, name, value, out);
 		return;
 	}
@@ -472,7 +471,7 @@ mask_variable(
 	 * it names makes all of it secret. */
 	for (at = within; at != SIZE_MAX; at += WITHIN.n + next) {
 		rest = span_cut(value, at + WITHIN.n, value.n);
-		if (is_secret_variable(m, variable_of(rest))) {
+		if (mask_is_secret_variable(m, variable_of(rest))) {
 			text_put(out, MATCHED);
 			text_puts(out, MASK_TEXT);
 			return;

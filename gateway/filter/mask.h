@@ -35,6 +35,8 @@ void mask_path(const struct mask *, struct span path, struct text *out);
  * XML lost the names of their elements: all of them are masked. */
 void mask_variable(
     const struct mask *, struct span variable, struct span value, struct text *out);
+/* Is all of the variable's value a secret, whatever it is? */
+bool mask_is_secret_variable(const struct mask *, struct span variable);
 /* The variable itself: a body of JSON read as a form becomes a name. */
 void mask_variable_name(const struct mask *, struct span variable, struct text *out);
 

@@ -2,6 +2,7 @@ noinst_LIBRARIES += gateway/request/librequest.a
 gateway_request_librequest_a_SOURCES = \
 	gateway/request/answer.c \
 	gateway/request/answer.h \
+	gateway/request/audit.c \
 	gateway/request/audit.h \
 	gateway/request/connection.c \
 	gateway/request/connection.h \
