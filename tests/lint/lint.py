@@ -192,8 +192,10 @@ class Lint:
                            f"{length} lines, at most {limit}; split the module")
             if not re.match(r"/\* .*[^*/]", f.lines[1] if len(f.lines) > 1 else ""):
                 self.found(f.path, 2, "text", "line 2 is a comment saying what the file is for")
+            table = False               # rows of a table may be as long as they are
             for number, (line, code) in enumerate(zip(f.lines, code_of(f.text)), 1):
-                if len(line.expandtabs(8)) > COLUMNS and \
+                table = "clang-format off" in line or table and "clang-format on" not in line
+                if len(line.expandtabs(8)) > COLUMNS and not table and \
                         not f.excused("columns", number - 2, number):
                     self.found(f.path, number, "columns",
                                f"{len(line.expandtabs(8))} columns, at most {COLUMNS}")
