@@ -161,7 +161,7 @@ say "6. Its audit record"
 /usr/bin/python3 -m json.tool --no-ensure-ascii <<<"$record" || fail "the record is not JSON"
 
 say "7. Why it was refused"
-show "$yett" explain --state "$state" "$id" || fail "yett explain"
+show "$yett" explain "$id" --audit "$state/audit.log" || fail "yett explain"
 
 if [ "$once" = yes ]; then
 	say "All steps worked; stopping the gateway and the shop."
@@ -173,7 +173,7 @@ cat <<END
   browser      $url/   (the certificate is self-signed: accept it)
   attack       curl -k '$url/search?q=<script>alert(1)</script>'
   records      tail -f $state/audit.log
-  why          $yett explain --state $state ID
+  why          $yett explain ID --audit $state/audit.log
   your app     $yett run --protect http://127.0.0.1:PORT --listen 0.0.0.0:8443
   next         docs/guide/index.md
 
