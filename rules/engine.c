@@ -6,6 +6,7 @@
 #include "rules/internal.h"
 
 #include <glob.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,19 +24,30 @@ struct file_list {
 	size_t n;
 };
 
+/* The one writable variable of the folder: the library's parser, libxml2 and curl
+ * keep state of the whole process, so there can't be two of them, and snapshots
+ * that name the same files share what was parsed. Lives until the end. */
+static struct waf library;
+static pthread_once_t library_once = PTHREAD_ONCE_INIT;
+
+static void
+library_start(void)
+{
+	library.magic = WAF_MAGIC;
+	lock_init(&library.lock, LOCK_RULES);
+	library.engine = shim_engine_new();
+}
+
 enum err_code
 waf_new(struct waf **waf_r, struct err *e)
 {
-	struct waf *waf = mem_zalloc(sizeof(*waf));
-
-	waf->magic = WAF_MAGIC;
-	lock_init(&waf->lock, LOCK_RULES);
-	waf->engine = shim_engine_new();
-	*waf_r = waf;
-	if (waf->engine != NULL)
-		return (ERR_OK);
-	waf_free(waf_r);
-	return (err_set(e, ERR_IO, "libmodsecurity does not start"));
+	CHECK(pthread_once(&library_once, library_start) == 0);
+	*waf_r = NULL;
+	if (library.engine == NULL)
+		return (err_set(e, ERR_IO, "libmodsecurity does not start"));
+	atomic_fetch_add(&library.refs, 1);
+	*waf_r = &library;
+	return (ERR_OK);
 }
 
 static void
@@ -48,7 +60,8 @@ base_free(struct waf_base *base)
 	free(base);
 }
 
-/* Frees the bases that nobody uses any more. */
+/* Frees the bases that nobody uses any more: not at once when the last policy
+ * goes, since that may be on a loop, but when the next policy is made. */
 static void
 bases_sweep(struct waf *waf)
 {
@@ -74,14 +87,11 @@ waf_free(struct waf **waf_p)
 	if (waf == NULL)
 		return;
 	CHECK_OBJ(waf, WAF_MAGIC);
+	if (atomic_fetch_sub(&waf->refs, 1) != 1)
+		return;
 	lock_take(&waf->lock);
 	bases_sweep(waf);
-	CHECK(waf->bases == NULL);
 	lock_release(&waf->lock);
-	shim_engine_free(&waf->engine);
-	lock_destroy(&waf->lock);
-	waf->magic = 0;
-	free(waf);
 }
 
 const char *
@@ -330,7 +340,6 @@ base_find(struct waf_base **base_r, struct waf *waf, struct span key,
 		if (span_eq(span_of(base->key), key))
 			break;
 	if (base == NULL) {
-		bases_sweep(waf);
 		rc = base_parse(waf, &rules, list, n_crs, e);
 		if (rc != ERR_OK)
 			return (rc);
@@ -358,6 +367,7 @@ waf_base_get(struct waf_base **base_r, struct waf *waf, const struct conf_policy
 	enum err_code rc;
 
 	lock_assert_held(&waf->lock);
+	bases_sweep(waf);
 	text_init(&key, 1 << 20);
 	rc = files_of_crs(&list, policy->crs.path, e);
 	n_crs = list.n;

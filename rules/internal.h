@@ -30,6 +30,7 @@ struct waf_base {
 
 struct waf {
 	unsigned magic;
+	atomic_uint refs;
 	struct lock lock; /* LOCK_RULES: parsing, and the list of bases */
 	struct shim_engine *engine;
 	struct waf_base *bases;

@@ -12,3 +12,12 @@ rules_librules_a_SOURCES = \
 	rules/shim_rules.cc rules/shim_txn.cc \
 	rules/txn.c \
 	rules/waf.h
+
+# The shim is C++: a program of C files that links it takes the C++ driver.
+WAF_TEST_LDADD = rules/librules.a gateway/http/libhttp.a gateway/base/libbase.a \
+	$(MODSECURITY_LIBS) $(PCRE2_LIBS) -lstdc++ $(CMOCKA_LIBS)
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/test_waf
+endif
+tests_unit_test_waf_SOURCES = tests/unit/test_waf.c tests/unit/waf_rig.c tests/unit/waf_rig.h
+tests_unit_test_waf_LDADD = $(WAF_TEST_LDADD)

@@ -15,12 +15,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "gateway/http/message.h"
-#include "rules/waf.h"
-
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+#include "gateway/base/buf.h"
+#include "gateway/http/message.h"
+#include "rules/waf.h"
 
 #define SHIM_PHASES 5
 #define SHIM_HITS_MAX 128

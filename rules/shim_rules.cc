@@ -177,7 +177,7 @@ try {
 	r->first[SHIM_PHASES + 1] = index;
 	for (const auto &component : r->set.m_components)
 		if (component.compare(0, 10, "OWASP_CRS/") == 0)
-			r->component = component;
+			r->component = component.substr(0, component.find('"'));
 	r->crs4 = r->component.size() > 10 && r->component[10] >= '4';
 	return (true);
 } catch (...) {

@@ -537,7 +537,11 @@ try {
 	// A rule may say that the body is not to be parsed (ctl); its phase
 	// runs nevertheless. With access off the engine parses and then returns,
 	// before it makes FULL_REQUEST and walks the phase by itself.
-	if (access != RulesSetProperties::FalseConfigBoolean) {
+	if (t->m_requestBody.tellp() <= 0) {
+		t->m_variableReqbodyError.set("0", 0);
+		t->m_variableReqbodyProcessorError.set("0", 0);
+		t->m_variableInboundDataError.set("0", 0);
+	} else if (access != RulesSetProperties::FalseConfigBoolean) {
 		t->m_requestBodyAccess = RulesSetProperties::FalseConfigBoolean;
 		t->processRequestBody();
 		t->m_requestBodyAccess = access;
