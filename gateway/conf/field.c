@@ -117,7 +117,7 @@ type_form(enum field_type type)
 	case FIELD_SIZE: return ("a size such as 64KiB");
 	case FIELD_DURATION: return ("a duration such as 10s");
 	case FIELD_RATE: return ("a rate such as 50/s");
-	case FIELD_WORD: return ("one of");
+	case FIELD_WORD: return ("a word");
 	case FIELD_STRING: return ("a text");
 	case FIELD_PATH: return ("a path");
 	case FIELD_ADDRESS: return ("\"IPV4:PORT\", \"[IPV6]:PORT\" or \"unix:/PATH\"");
@@ -125,7 +125,7 @@ type_form(enum field_type type)
 	case FIELD_POLICY: return ("the name of a policy, or off");
 	case FIELD_STRINGS: return ("a list of texts");
 	case FIELD_HOSTS: return ("a list of host names");
-	case FIELD_WORDS: return ("a list of");
+	case FIELD_WORDS: return ("a list of words");
 	case FIELD_FILES: return ("a list of paths, * and ? in the last part");
 	case FIELD_PREFIXES: return ("a list of addresses and prefixes");
 	case FIELD_PAIRS: return ("a mapping of names to texts");
@@ -136,21 +136,17 @@ type_form(enum field_type type)
 	WRONG("field type");
 }
 
+/* "block, detect, off", without what is not built yet. */
 static void
 list_choices(const struct field *f, struct text *out)
 {
 	const struct choice *c;
-	const char *before = f->type == FIELD_WORD || f->type == FIELD_WORDS ? " " : ", ";
-	bool words =
-	    f->type == FIELD_WORD || f->type == FIELD_WORDS || (f->type == FIELD_TRUTH);
+	const char *before = "";
 
 	for (c = f->choices; c->word != NULL; c++) {
-		if (c->later)
+		if (c->later && !f->later)
 			continue;
-		text_puts(out, before);
-		if (!words)
-			text_puts(out, "or ");
-		text_puts(out, c->word);
+		text_printf(out, "%s%s", before, c->word);
 		before = ", ";
 	}
 }
@@ -158,10 +154,16 @@ list_choices(const struct field *f, struct text *out)
 void
 field_allowed(const struct field *f, struct text *out)
 {
-	if (f->type == FIELD_TRUTH && f->choices != NULL)
-		text_puts(out, "one of");
-	else
-		text_puts(out, f->form != NULL ? f->form : type_form(f->type));
+	bool only_words = f->type == FIELD_WORD || f->type == FIELD_WORDS ||
+			  (f->type == FIELD_TRUTH && f->choices != NULL);
+
+	if (only_words) {
+		if (f->type == FIELD_WORDS)
+			text_puts(out, "a list of: ");
+		list_choices(f, out);
+		return;
+	}
+	text_puts(out, f->form != NULL ? f->form : type_form(f->type));
 	if (f->type == FIELD_DURATION)
 		list_units(value_duration_units, " (", out);
 	else if (f->type == FIELD_SIZE)
@@ -172,8 +174,10 @@ field_allowed(const struct field *f, struct text *out)
 		text_putc(out, ')');
 	if (f->min != NULL && f->max != NULL)
 		text_printf(out, ", %s to %s", f->min, f->max);
-	if (f->choices != NULL)
+	if (f->choices != NULL) {
+		text_puts(out, ", or ");
 		list_choices(f, out);
+	}
 }
 
 const struct field *

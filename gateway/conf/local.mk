@@ -13,6 +13,8 @@ gateway_conf_libconf_a_SOURCES = \
 	gateway/conf/problem.c \
 	gateway/conf/reader.c \
 	gateway/conf/reader.h \
+	gateway/conf/reference.c \
+	gateway/conf/schema.c \
 	gateway/conf/settle.c \
 	gateway/conf/settle.h \
 	gateway/conf/tables.c \

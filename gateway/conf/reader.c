@@ -324,11 +324,16 @@ read_single(
 static bool
 item_is_allowed(struct reader *r, const struct field *f, const struct node *node)
 {
+	struct field item = *f; /* what one of the list may be */
 	struct netprefix prefix;
 	const struct choice *choice;
 
+	item.type = f->type == FIELD_WORDS   ? FIELD_WORD
+		    : f->type == FIELD_FILES ? FIELD_PATH
+					     : FIELD_STRING;
+	item.form = NULL;
 	if (node->kind != NODE_SCALAR || node->text.n == 0 || node_is_nothing(node)) {
-		refuse_value(r, f, node, NULL);
+		refuse_value(r, &item, node, NULL);
 		return (false);
 	}
 	if (f->type == FIELD_PREFIXES &&
@@ -341,9 +346,9 @@ item_is_allowed(struct reader *r, const struct field *f, const struct node *node
 		return (true);
 	choice = field_choice(f, node->text);
 	if (choice == NULL)
-		refuse_value(r, f, node, NULL);
+		refuse_value(r, &item, node, NULL);
 	else if (choice->later && r->later == 0)
-		refuse_later(r, f, node);
+		refuse_later(r, &item, node);
 	return (choice != NULL && (!choice->later || r->later > 0));
 }
 
@@ -457,6 +462,20 @@ add_element(
 	return (element);
 }
 
+static bool
+is_name(struct span s)
+{
+	size_t i;
+
+	for (i = 0; i < s.n; i++)
+		if (!((s.p[i] >= 'a' && s.p[i] <= 'z') ||
+			(s.p[i] >= 'A' && s.p[i] <= 'Z') ||
+			(s.p[i] >= '0' && s.p[i] <= '9') || s.p[i] == '.' ||
+			s.p[i] == '-' || s.p[i] == '_'))
+			return (false);
+	return (s.n > 0 && s.n <= 64);
+}
+
 /* Every element of a list or dict: is counted, gets its defaults, is read. */
 static void
 read_elements(
@@ -477,8 +496,14 @@ read_elements(
 			r->later_used = true;
 		before = wanted == NODE_LIST ? push(r, "[%zu]", i++)
 					     : push_name(r, item->key->text);
-		if (item->wrong != NULL)
+		if (item->first_line > 0)
+			reader_problem(r, item->key, "%s, first in line %u", item->wrong,
+			    item->first_line);
+		else if (item->wrong != NULL)
 			reader_problem(r, item, "%s", item->wrong);
+		else if (wanted == NODE_MAP && !is_name(item->key->text))
+			reader_problem(r, item->key,
+			    "allowed as a name: 1 to 64 letters, digits, dots, - and _");
 		else
 			reader_map(r, f->map, item, add_element(r, f, item, object));
 		pop(r, before);

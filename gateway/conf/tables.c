@@ -82,7 +82,7 @@ static const struct field rows_listener_tls[] = {
 };
 
 static const struct map map_listener_tls = {
-	.name = "tls", ROWS(rows_listener_tls), WITHIN,
+	.name = "listener_tls", ROWS(rows_listener_tls), WITHIN,
 	.prose = "TLS to clients. A listener without it is plain HTTP.",
 };
 
@@ -160,7 +160,7 @@ static const struct field rows_log_access[] = {
 };
 
 static const struct map map_log_access = {
-	.name = "access", ROWS(rows_log_access), WITHIN,
+	.name = "log_access", ROWS(rows_log_access), WITHIN,
 	.prose = "One line for each request.",
 };
 
@@ -175,7 +175,7 @@ static const struct field rows_log_audit[] = {
 };
 
 static const struct map map_log_audit = {
-	.name = "audit", ROWS(rows_log_audit), WITHIN,
+	.name = "log_audit", ROWS(rows_log_audit), WITHIN,
 	.prose = "One JSON object for each refusal, and for what a policy in mode detect "
 	    "would have refused.",
 };
@@ -188,7 +188,7 @@ static const struct field rows_log_error[] = {
 };
 
 static const struct map map_log_error = {
-	.name = "error", ROWS(rows_log_error), WITHIN,
+	.name = "log_error", ROWS(rows_log_error), WITHIN,
 	.prose = "What happens to the gateway itself.",
 };
 

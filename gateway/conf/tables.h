@@ -9,7 +9,7 @@
 
 extern const struct map map_listener, map_pool, map_policy, map_site, map_limit;
 extern const struct map map_identity, map_redis, map_geo, map_cache, map_bans, map_admin;
-extern const struct map map_logs;
+extern const struct map map_logs, map_exclude;
 
 extern const struct choice words_off_on[], words_mode_later[];
 

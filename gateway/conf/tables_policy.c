@@ -68,7 +68,7 @@ static const struct field rows_exclude[] = {
 	  .prose = "Only for requests of these methods." },
 };
 
-static const struct map map_exclude = {
+const struct map map_exclude = {
 	.name = "exclude", ROWS(rows_exclude), ELEMENT(conf_exclude), .finish = finish_exclude,
 	.prose = "An exclusion: take the narrowest form that serves. yett explain ID prints it "
 	    "for a refused request.",

@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The JSON Schema (draft 2020-12) of the configuration, from the tables. It
+ * takes what the reader takes: what is not built yet is left out, but for the
+ * values that do nothing. */
+#include "config.h"
+
+#include "gateway/conf/conf.h"
+
+#include "gateway/base/check.h"
+#include "gateway/base/json.h"
+#include "gateway/conf/field.h"
+#include "gateway/conf/tables.h"
+
+#define MAPS_MAX 64
+
+struct schema {
+	struct json_out json;
+	const struct map *maps[MAPS_MAX]; /* to be defined, each once */
+	size_t n_maps;
+};
+
+static void
+put(struct schema *s, const char *key, const char *value)
+{
+	json_pair(&s->json, key, span_of(value));
+}
+
+/* Has the mapping any field that may be written today? */
+static bool
+is_usable(const struct field *f)
+{
+	size_t i;
+
+	if (!f->later)
+		return (true);
+	if (f->type != FIELD_MAP)
+		return (f->harmless != NULL || f->type == FIELD_LIST ||
+			f->type == FIELD_DICT);
+	for (i = 0; i < f->map->n_fields; i++)
+		if (is_usable(&f->map->fields[i]))
+			return (true);
+	return (false);
+}
+
+static void
+put_reference(struct schema *s, const struct map *m)
+{
+	struct text t;
+	size_t i;
+
+	for (i = 0; i < s->n_maps && s->maps[i] != m; i++)
+		;
+	if (i == s->n_maps) {
+		CHECK(s->n_maps < MAPS_MAX);
+		s->maps[s->n_maps++] = m;
+	}
+	text_init(&t, 200);
+	text_printf(&t, "#/$defs/%s", m->name);
+	json_pair(&s->json, "$ref", text_span(&t));
+	text_free(&t);
+}
+
+/* YAML 1.1 editors take on and off for truth values. */
+static void
+put_words(struct schema *s, const struct field *f)
+{
+	const struct choice *c;
+
+	json_key(&s->json, "enum");
+	json_array_begin(&s->json);
+	for (c = f->choices; c->word != NULL; c++) {
+		bool truth;
+
+		if (c->later || (f->later && strcmp(c->word, f->harmless) != 0))
+			continue;
+		json_put_string(&s->json, span_of(c->word));
+		if (value_truth(span_of(c->word), &truth))
+			json_put_bool(&s->json, truth);
+	}
+	json_array_end(&s->json);
+}
+
+static void
+put_pattern(struct schema *s, const struct value_unit *unit, const char *before,
+    const char *after)
+{
+	struct text t;
+	const char *bar = "";
+
+	text_init(&t, 200);
+	text_printf(&t, "^[0-9]+%s(", before);
+	for (; unit->name != NULL; unit++) {
+		text_printf(&t, "%s%s", bar, unit->name);
+		bar = "|";
+	}
+	text_printf(&t, ")%s$", after);
+	put(s, "type", "string");
+	json_pair(&s->json, "pattern", text_span(&t));
+	text_free(&t);
+}
+
+static void
+put_number(struct schema *s, const struct field *f)
+{
+	union field_value low = { .number = 0 }, high = { .number = UINT32_MAX };
+
+	if (f->min != NULL)
+		(void)field_parse(f, span_of(f->min), &low);
+	if (f->max != NULL)
+		(void)field_parse(f, span_of(f->max), &high);
+	put(s, "type", "integer");
+	json_pair_int(&s->json, "minimum", low.number);
+	json_pair_int(&s->json, "maximum", high.number);
+}
+
+/* One of two shapes: each is a function that writes its members. */
+static void
+begin_either(struct schema *s)
+{
+	json_key(&s->json, "anyOf");
+	json_array_begin(&s->json);
+	json_object_begin(&s->json);
+}
+
+static void
+or_else(struct schema *s)
+{
+	json_object_end(&s->json);
+	json_object_begin(&s->json);
+}
+
+static void
+end_either(struct schema *s)
+{
+	json_object_end(&s->json);
+	json_array_end(&s->json);
+}
+
+static void
+put_truth(struct schema *s)
+{
+	static const char *const words[] = { "on", "off", "true", "false", "yes", "no" };
+	size_t i;
+
+	json_key(&s->json, "enum");
+	json_array_begin(&s->json);
+	json_put_bool(&s->json, true);
+	json_put_bool(&s->json, false);
+	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		json_put_string(&s->json, span_of(words[i]));
+	json_array_end(&s->json);
+}
+
+static void
+put_single(struct schema *s, const struct field *f)
+{
+	switch (f->type) {
+	case FIELD_TRUTH:
+		if (f->choices != NULL)
+			put_words(s, f);
+		else
+			put_truth(s);
+		break;
+	case FIELD_WORD: put_words(s, f); break;
+	case FIELD_NUMBER:
+		if (f->choices == NULL) {
+			put_number(s, f);
+			break;
+		}
+		begin_either(s);
+		put_words(s, f);
+		or_else(s);
+		put_number(s, f);
+		end_either(s);
+		break;
+	case FIELD_SIZE:
+		begin_either(s);
+		put_pattern(s, value_size_units, "", "?");
+		or_else(s);
+		put(s, "type", "integer");
+		json_pair_int(&s->json, "minimum", 0);
+		end_either(s);
+		break;
+	case FIELD_DURATION:
+		begin_either(s);
+		put_pattern(s, value_duration_units, "", "");
+		or_else(s);
+		json_key(&s->json, "enum");
+		json_array_begin(&s->json);
+		json_put_int(&s->json, 0);
+		json_put_string(&s->json, SPAN("0"));
+		json_array_end(&s->json);
+		end_either(s);
+		break;
+	case FIELD_RATE: put_pattern(s, value_rate_units, "/", ""); break;
+	default: put(s, "type", "string"); break;
+	}
+}
+
+/* A list, or a lone value that stands for a list of one. */
+static void
+put_list(struct schema *s, const struct field *f)
+{
+	if (f->later) {
+		put(s, "type", "array");
+		json_pair_int(&s->json, "maxItems", 0);
+		return;
+	}
+	begin_either(s);
+	if (f->type == FIELD_WORDS)
+		put_words(s, f);
+	else
+		put(s, "type", "string");
+	or_else(s);
+	put(s, "type", "array");
+	if (f->required)
+		json_pair_int(&s->json, "minItems", 1);
+	json_key(&s->json, "items");
+	json_object_begin(&s->json);
+	if (f->type == FIELD_WORDS)
+		put_words(s, f);
+	else
+		put(s, "type", "string");
+	json_object_end(&s->json);
+	end_either(s);
+}
+
+static void
+put_elements(struct schema *s, const struct field *f)
+{
+	bool list = f->type == FIELD_LIST;
+
+	put(s, "type", list ? "array" : "object");
+	if (f->later) {
+		json_pair_int(&s->json, list ? "maxItems" : "maxProperties", 0);
+		return;
+	}
+	if (f->required)
+		json_pair_int(&s->json, list ? "minItems" : "minProperties", 1);
+	if (!list) {
+		json_key(&s->json, "propertyNames");
+		json_object_begin(&s->json);
+		put(s, "pattern", "^[A-Za-z0-9._-]{1,64}$");
+		json_object_end(&s->json);
+	}
+	json_key(&s->json, list ? "items" : "additionalProperties");
+	json_object_begin(&s->json);
+	put_reference(s, f->map);
+	json_object_end(&s->json);
+}
+
+static void
+put_default(struct schema *s, const struct field *f)
+{
+	struct span rest = span_of(f->standard), word;
+	uint32_t number;
+	bool truth;
+
+	if (f->standard == NULL || f->shown != NULL || f->later)
+		return;
+	json_key(&s->json, "default");
+	if (field_is_list(f)) {
+		json_array_begin(&s->json);
+		while (value_word(&rest, &word))
+			json_put_string(&s->json, word);
+		json_array_end(&s->json);
+	} else if (f->type == FIELD_TRUTH && f->choices == NULL &&
+		   value_truth(rest, &truth)) {
+		json_put_bool(&s->json, truth);
+	} else if (f->type == FIELD_NUMBER && value_number(rest, &number)) {
+		json_put_int(&s->json, number);
+	} else {
+		json_put_string(&s->json, rest);
+	}
+}
+
+static void
+put_description(struct schema *s, const struct field *f)
+{
+	struct text t;
+
+	text_init(&t, 2000);
+	text_puts(&t, f->prose);
+	if (f->later) {
+		text_puts(&t, " Not built yet.");
+	} else if (!field_is_nested(f)) {
+		text_puts(&t, " Allowed: ");
+		field_allowed(f, &t);
+	}
+	json_pair(&s->json, "description", text_span(&t));
+	text_free(&t);
+}
+
+/* Of a later field: only the value that does nothing. */
+static void
+put_harmless(struct schema *s, const struct field *f)
+{
+	bool truth;
+	uint32_t number;
+
+	if (f->type == FIELD_WORD || f->type == FIELD_TRUTH) {
+		json_key(&s->json, "enum");
+		json_array_begin(&s->json);
+		json_put_string(&s->json, span_of(f->harmless));
+		if (value_truth(span_of(f->harmless), &truth))
+			json_put_bool(&s->json, truth);
+		json_array_end(&s->json);
+	} else if (f->type == FIELD_NUMBER &&
+		   value_number(span_of(f->harmless), &number)) {
+		json_pair_int(&s->json, "const", number);
+	} else if (f->type == FIELD_PAIRS) {
+		put(s, "type", "object");
+		json_pair_int(&s->json, "maxProperties", 0);
+	} else {
+		put(s, "const", f->harmless);
+	}
+}
+
+static void
+put_field(struct schema *s, const struct field *f)
+{
+	json_key(&s->json, f->name);
+	json_object_begin(&s->json);
+	put_description(s, f);
+	if (f->type == FIELD_MAP)
+		put_reference(s, f->map);
+	else if (f->type == FIELD_LIST || f->type == FIELD_DICT)
+		put_elements(s, f);
+	else if (field_is_list(f))
+		put_list(s, f);
+	else if (f->later)
+		put_harmless(s, f);
+	else
+		put_single(s, f);
+	put_default(s, f);
+	json_object_end(&s->json);
+}
+
+static void
+put_map(struct schema *s, const struct map *m)
+{
+	size_t i;
+
+	put(s, "type", "object");
+	json_key(&s->json, "additionalProperties");
+	json_put_bool(&s->json, false);
+	json_key(&s->json, "properties");
+	json_object_begin(&s->json);
+	for (i = 0; i < m->n_fields; i++)
+		if (is_usable(&m->fields[i]))
+			put_field(s, &m->fields[i]);
+	json_object_end(&s->json);
+	json_key(&s->json, "required");
+	json_array_begin(&s->json);
+	for (i = 0; i < m->n_fields; i++)
+		if (m->fields[i].required)
+			json_put_string(&s->json, span_of(m->fields[i].name));
+	json_array_end(&s->json);
+	if (m == &map_exclude) {
+		json_key(&s->json, "oneOf");
+		json_array_begin(&s->json);
+		for (i = 0; i < 2; i++) {
+			json_object_begin(&s->json);
+			json_key(&s->json, "required");
+			json_array_begin(&s->json);
+			json_put_string(&s->json, span_of(m->fields[i].name));
+			json_array_end(&s->json);
+			json_object_end(&s->json);
+		}
+		json_array_end(&s->json);
+	}
+}
+
+void
+conf_schema(struct text *out)
+{
+	struct schema s = { .n_maps = 0 };
+	size_t i;
+
+	json_start(&s.json, out);
+	json_object_begin(&s.json);
+	put(&s, "$schema", "https://json-schema.org/draft/2020-12/schema");
+	put(&s, "title", "Configuration of yett");
+	put_map(&s, &map_root);
+	json_key(&s.json, "$defs");
+	json_object_begin(&s.json);
+	for (i = 0; i < s.n_maps; i++) { /* grows as it goes */
+		json_key(&s.json, s.maps[i]->name);
+		json_object_begin(&s.json);
+		put(&s, "description", s.maps[i]->prose);
+		put_map(&s, s.maps[i]);
+		json_object_end(&s.json);
+	}
+	json_object_end(&s.json);
+	json_object_end(&s.json);
+	text_putc(out, '\n');
+}
