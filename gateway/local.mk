@@ -1,9 +1,11 @@
 bin_PROGRAMS += yett
 yett_SOURCES = \
+	gateway/cli/check.c \
 	gateway/cli/cli.h \
 	gateway/cli/protect.c \
 	gateway/cli/protect.h \
 	gateway/cli/run.c \
+	gateway/cli/schema.c \
 	gateway/main.c \
 	gateway/pipeline.c \
 	gateway/pipeline.h \

@@ -98,6 +98,8 @@ put_default(const struct field *f, struct text *out)
 		text_puts(out, "none: required");
 	else if (f->shown != NULL)
 		text_puts(out, f->shown);
+	else if (f->type == FIELD_MAP && !f->later)
+		text_puts(out, "those of its fields");
 	else if (f->standard == NULL)
 		text_puts(out, "none");
 	else if (f->standard[0] == '\0')
@@ -120,7 +122,7 @@ put_cell(struct page *page, void (*put)(const struct field *, struct text *),
 }
 
 static void
-put_row(struct page *page, const struct field *f)
+put_row(struct page *page, const struct field *f, bool all_later)
 {
 	text_printf(page->out, "| `%s` | ", f->name);
 	put_cell(page, field_allowed, f);
@@ -128,7 +130,7 @@ put_row(struct page *page, const struct field *f)
 	put_cell(page, put_default, f);
 	text_puts(page->out, " | ");
 	put_escaped(page->out, f->prose);
-	if (f->later)
+	if (f->later && !all_later)
 		text_puts(page->out, " *Not built yet.*");
 	text_puts(page->out, " |\n");
 }
@@ -172,7 +174,7 @@ put_section(struct page *page, const struct map *m, const char *path, bool later
 	text_puts(page->out,
 	    "\n\n| field | allowed | default | meaning |\n|---|---|---|---|\n");
 	for (i = 0; i < m->n_fields; i++)
-		put_row(page, &m->fields[i]);
+		put_row(page, &m->fields[i], later);
 	for (i = 0; i < m->n_fields; i++) {
 		f = &m->fields[i];
 		if (f->map == NULL)

@@ -151,6 +151,22 @@ put_truth(struct schema *s)
 	json_array_end(&s->json);
 }
 
+/* A text; where it may be "off", also what YAML 1.1 makes of that. */
+static void
+put_name(struct schema *s, const struct field *f)
+{
+	if (f->type == FIELD_PATH && field_choice(f, SPAN("off")) == NULL) {
+		put(s, "type", "string");
+		return;
+	}
+	begin_either(s);
+	put(s, "type", "string");
+	or_else(s);
+	json_key(&s->json, "const");
+	json_put_bool(&s->json, false);
+	end_either(s);
+}
+
 static void
 put_single(struct schema *s, const struct field *f)
 {
@@ -193,6 +209,8 @@ put_single(struct schema *s, const struct field *f)
 		end_either(s);
 		break;
 	case FIELD_RATE: put_pattern(s, value_rate_units, "/", ""); break;
+	case FIELD_POLICY:
+	case FIELD_PATH: put_name(s, f); break;
 	default: put(s, "type", "string"); break;
 	}
 }
