@@ -201,6 +201,19 @@ text_puts(struct text *t, const char *s)
 }
 
 void
+text_put_u64(struct text *t, uint64_t value)
+{
+	char digits[20];
+	size_t at;
+
+	at = sizeof(digits);
+	do
+		digits[--at] = (char)('0' + value % 10);
+	while ((value /= 10) != 0);
+	text_put(t, span_mem(digits + at, sizeof(digits) - at));
+}
+
+void
 text_printf(struct text *t, const char *format, ...)
 {
 	char small[256], *big;

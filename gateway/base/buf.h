@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "gateway/base/span.h"
 
@@ -66,6 +67,7 @@ void text_free(struct text *);
 void text_put(struct text *, struct span);
 void text_putc(struct text *, char);
 void text_puts(struct text *, const char *);
+void text_put_u64(struct text *, uint64_t);	/* decimal */
 void text_printf(struct text *, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 static inline struct span

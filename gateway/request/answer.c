@@ -19,8 +19,18 @@ put_field(struct text *head, struct span name, struct span value)
 static void
 put_status_line(struct text *head, uint16_t status, struct span reason)
 {
-	text_printf(head, "HTTP/1.1 %u ", status);
+	text_put(head, SPAN("HTTP/1.1 "));
+	text_put_u64(head, status);
+	text_putc(head, ' ');
 	text_put(head, reason.n > 0 ? reason : span_of(page_reason_phrase(status)));
+	text_put(head, SPAN("\r\n"));
+}
+
+static void
+put_length(struct text *head, uint64_t length)
+{
+	text_put(head, SPAN("Content-Length: "));
+	text_put_u64(head, length);
 	text_put(head, SPAN("\r\n"));
 }
 
@@ -102,8 +112,7 @@ answer_from_origin(struct request *req)
 		text_put(head, SPAN("Transfer-Encoding: chunked\r\n"));
 	else if (r->framing == H1_LENGTH ||
 	    (req->http.is_head && http_fields_get(&r->fields, HTTP_CONTENT_LENGTH) != NULL))
-		text_printf(head, "Content-Length: %llu\r\n",
-		    (unsigned long long)r->content_length);
+		put_length(head, r->content_length);
 	put_connection(req, head);
 	text_put(head, SPAN("\r\n"));
 }
@@ -157,7 +166,7 @@ answer_refusal(struct request *req)
 	put_status_line(head, req->refusal.status, SPAN_NONE);
 	put_date(req, head);
 	put_field(head, SPAN("Content-Type"), type);
-	text_printf(head, "Content-Length: %zu\r\n", req->page.n);
+	put_length(head, req->page.n);
 	put_field(head, SPAN("X-Request-Id"), span_of(req->id));
 	text_put(head, SPAN("Cache-Control: no-store\r\n"
 	    "X-Content-Type-Options: nosniff\r\n"

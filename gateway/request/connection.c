@@ -40,8 +40,9 @@ conn_on_io(struct loop_io *io, unsigned events)
 {
 	struct conn *c;
 
-	(void)events;
 	CAST_OBJ(c, io->data, CONN_MAGIC);
+	if ((events & LOOP_READ) != 0)
+		c->readable = true;
 	conn_run(c);
 }
 
@@ -73,6 +74,7 @@ conn_new(struct worker *w, const struct entrance *entrance, int fd,
 	c->entrance = entrance;
 	c->peer = *peer;
 	c->local = *local;
+	c->readable = true;
 	c->state = entrance->tls != NULL ? CONN_HANDSHAKE : CONN_IDLE;
 	c->stream = entrance->tls != NULL ? tls_accept(entrance->tls, fd) : stream_plain(fd);
 	loop_io_init(&c->io, w->loop, fd, conn_on_io, c);
@@ -109,6 +111,20 @@ conn_overdue(struct conn *c, int64_t limit_us)
 	return (false);
 }
 
+enum stream_rc
+conn_receive(struct conn *c, char *to, size_t size, size_t *n_r)
+{
+	enum stream_rc rc;
+
+	if (!c->readable && !stream_pending(c->stream))
+		return (STREAM_WANT_READ);
+	rc = stream_read(c->stream, to, size, n_r);
+	if (rc == STREAM_OK)
+		conn_progress(c);
+	c->readable = rc == STREAM_OK && *n_r == size;
+	return (rc);
+}
+
 /* Reads into the head's buffer. STREAM_OK: there is something new. */
 static enum stream_rc
 conn_read(struct conn *c)
@@ -119,11 +135,9 @@ conn_read(struct conn *c)
 	buf_take(c->worker->buffers, &c->in);
 	if (buf_room(&c->in) == 0)
 		return (STREAM_ERROR);
-	rc = stream_read(c->stream, c->in.mem + c->in.end, buf_room(&c->in), &n);
-	if (rc == STREAM_OK) {
+	rc = conn_receive(c, c->in.mem + c->in.end, buf_room(&c->in), &n);
+	if (rc == STREAM_OK)
 		c->in.end += n;
-		conn_progress(c);
-	}
 	return (rc);
 }
 
@@ -166,6 +180,7 @@ advance_handshake(struct conn *c)
 		c->state = CONN_CLOSED;
 		return (true);
 	}
+	c->readable = true;
 	c->has_tls = rc == STREAM_OK && tls_info(c->stream, &c->tls);
 	c->plain_on_tls = rc == STREAM_PLAIN_HTTP;
 	c->state = CONN_IDLE;

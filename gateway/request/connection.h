@@ -30,6 +30,7 @@ struct conn {
 	int64_t deadline_us;	/* 0: the timer means nothing now */
 	int64_t progress_us;	/* when the client last sent or took bytes */
 	unsigned wants;		/* enum loop_events, gathered in this run */
+	bool readable;		/* a read may give something: saves calls that don't */
 	enum conn_state state;
 	struct buf in;		/* head, and what came behind it */
 	struct request *request;
@@ -48,6 +49,10 @@ void conn_new(struct worker *, const struct entrance *, int fd,
 /* Something happened: go on as far as possible. Frees the connection when it is
  * over. */
 void conn_run(struct conn *);
+
+/* Reads what the client sent, up to `size` bytes. A stream that gave all it had
+ * is not asked again before its descriptor says so. */
+enum stream_rc conn_receive(struct conn *, char *to, size_t size, size_t *n_r);
 
 /* A run gathers what it waits for and the loop is told once, at its end. */
 void conn_wait(struct conn *, enum stream_rc);	/* what a stream asked for */

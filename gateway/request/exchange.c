@@ -27,8 +27,12 @@ exchange_on_timer(struct loop_timer *timer)
 static void
 exchange_on_io(struct loop_io *io, unsigned events)
 {
-	(void)events;
-	request_wake(io->data);
+	struct request *req;
+
+	CAST_OBJ(req, io->data, REQUEST_MAGIC);
+	if ((events & LOOP_READ) != 0)
+		req->origin.readable = true;
+	request_wake(req);
 }
 
 static void
@@ -126,6 +130,7 @@ ask(struct request *req)
 	x->conn = x->ask.conn;
 	req->origin_text = x->conn->host_text;
 	x->ask.rc = UPSTREAM_WAIT;
+	x->readable = false;
 	loop_io_init(&x->conn->io, req->worker->loop, x->conn->stream->fd, exchange_on_io, req);
 	h1_response_init(&x->head, &req->snap->limits, x->fields,
 	    req->snap->conf->max.fields, req->http.is_head);
@@ -230,7 +235,12 @@ fill(struct request *req)
 		buf_compact(&x->in);
 	if (buf_room(&x->in) == 0)
 		return (EXCHANGE_BAD);
-	rc = stream_read(x->conn->stream, x->in.mem + x->in.end, buf_room(&x->in), &n);
+	rc = STREAM_WANT_READ;
+	n = 0;
+	if (x->readable || stream_pending(x->conn->stream))
+		rc = stream_read(
+		    x->conn->stream, x->in.mem + x->in.end, buf_room(&x->in), &n);
+	x->readable = rc == STREAM_OK && n == buf_room(&x->in);
 	switch (rc) {
 	case STREAM_OK:
 		x->in.end += n;

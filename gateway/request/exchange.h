@@ -18,6 +18,7 @@ struct exchange {
 	struct loop_timer timer;	/* first byte, then idle */
 	int64_t deadline_us;		/* 0: the timer means nothing now */
 	unsigned wants;			/* enum loop_events, gathered in a run */
+	bool readable;			/* as in struct conn */
 	struct text text;		/* the request's head as written */
 	struct sender out;		/* to the origin */
 	struct buf in;			/* from the origin */

@@ -46,11 +46,17 @@ wants_plain_answer(const struct request *req)
 }
 
 static void
+put_three(struct text *head, struct span a, struct span b, struct span c)
+{
+	text_put(head, a);
+	text_put(head, b);
+	text_put(head, c);
+}
+
+static void
 put_field(struct text *head, struct span name, struct span value)
 {
-	text_put(head, name);
-	text_put(head, SPAN(": "));
-	text_put(head, value);
+	put_three(head, name, SPAN(": "), value);
 	text_put(head, SPAN("\r\n"));
 }
 
@@ -106,14 +112,14 @@ put_forwarded(const struct request *req, struct text *head)
 	put_field(head, SPAN("X-Forwarded-Proto"), scheme);
 	if (host.n > 0)
 		put_field(head, SPAN("X-Forwarded-Host"), host);
+	text_put(head, SPAN("Forwarded: for="));
 	if (peer->family == NETADDR_IP6)
-		text_printf(head, "Forwarded: for=\"[%s]\"", ip);
+		put_three(head, SPAN("\"["), span_of(ip), SPAN("]\""));
 	else
-		text_printf(head, "Forwarded: for=%s",
-		    peer->family == NETADDR_UNIX ? "unknown" : ip);
+		text_puts(head, peer->family == NETADDR_UNIX ? "unknown" : ip);
 	if (host.n > 0)
-		text_printf(head, ";host=\"%.*s\"", SPAN_FMT(host));
-	text_printf(head, ";proto=%.*s\r\n", SPAN_FMT(scheme));
+		put_three(head, SPAN(";host=\""), host, SPAN("\""));
+	put_three(head, SPAN(";proto="), scheme, SPAN("\r\n"));
 }
 
 bool
@@ -129,10 +135,12 @@ put_framing(const struct request *req, struct text *head)
 		return;
 	if (origin_head_is_chunked(req))
 		text_put(head, SPAN("Transfer-Encoding: chunked\r\n"));
-	else
-		text_printf(head, "Content-Length: %llu\r\n",
-		    (unsigned long long)(req->http.framing == H1_LENGTH ?
-			    req->http.content_length : spool_bytes(&req->spool)));
+	else {
+		text_put(head, SPAN("Content-Length: "));
+		text_put_u64(head, req->http.framing == H1_LENGTH ?
+			req->http.content_length : spool_bytes(&req->spool));
+		text_put(head, SPAN("\r\n"));
+	}
 }
 
 void

@@ -290,11 +290,9 @@ read_block(struct request *req)
 	c = req->conn;
 	if (buf_room(&req->block) == 0)
 		buf_compact(&req->block);
-	rc = stream_read(c->stream, req->block.mem + req->block.end,
-	    buf_room(&req->block), &n);
+	rc = conn_receive(c, req->block.mem + req->block.end, buf_room(&req->block), &n);
 	if (rc == STREAM_OK) {
 		req->block.end += n;
-		conn_progress(c);
 		return (BODY_DATA);
 	}
 	if (rc == STREAM_WANT_READ || rc == STREAM_WANT_WRITE) {

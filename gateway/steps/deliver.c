@@ -43,6 +43,14 @@ break_off(struct request *req, const char *reason, const char *detail)
 	}
 }
 
+static void
+end_body(struct request *req)
+{
+	if (req->answer_chunked)
+		sender_put_last_chunk(&req->out);
+	req->answer_ended = true;
+}
+
 /* Next piece into `out`. WAIT: none is there yet. */
 static enum step_rc
 next_piece(struct request *req)
@@ -52,17 +60,20 @@ next_piece(struct request *req)
 	if (req->held_sent < req->held.n) {
 		put_piece(req, span_cut(text_span(&req->held), req->held_sent, req->held.n));
 		req->held_sent = req->held.n;
+		req->piece_out = true;
+		if (req->origin.body_done)
+			end_body(req);
 		return (STEP_NEXT);
 	}
 	switch (exchange_body(req, &piece)) {
 	case EXCHANGE_OK:
 		put_piece(req, piece);
 		req->piece_out = true;
+		if (req->origin.body_done)
+			end_body(req);
 		return (STEP_NEXT);
 	case EXCHANGE_END:
-		if (req->answer_chunked)
-			sender_put_last_chunk(&req->out);
-		req->answer_ended = true;
+		end_body(req);
 		return (STEP_NEXT);
 	case EXCHANGE_WAIT:
 		conn_watch(req->conn);
@@ -90,15 +101,15 @@ meanwhile(struct request *req)
 enum step_rc
 step_deliver(struct request *req)
 {
-	enum step_rc rc;
+	enum step_rc rc, piece;
 
 	if (!req->answer_began)
 		begin(req);
 	for (;;) {
-		if (sender_is_empty(&req->out) && !req->answer_ended &&
-		    (rc = next_piece(req)) != STEP_NEXT) {
-			return (rc);
-		}
+		/* the head and what is there of the body leave together */
+		piece = STEP_NEXT;
+		if (!req->piece_out && !req->answer_ended)
+			piece = next_piece(req);
 		if ((rc = request_flush(req)) != STEP_NEXT) {
 			if (rc == STEP_WAIT)
 				meanwhile(req);
@@ -107,6 +118,8 @@ step_deliver(struct request *req)
 		if (req->piece_out)
 			exchange_body_used(req);
 		req->piece_out = false;
+		if (piece != STEP_NEXT)
+			return (piece);
 		if (req->answer_ended)
 			break;
 	}
