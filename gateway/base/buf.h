@@ -20,6 +20,8 @@ struct buf {
 static inline struct span
 buf_span(const struct buf *b)
 {
+	if (b->mem == NULL)
+		return (SPAN_NONE);
 	return (span_mem(b->mem + b->start, b->end - b->start));
 }
 

@@ -15,8 +15,8 @@ struct held {
 	unsigned n;
 };
 
-/* File-scope and writable: what is checked is a property of the running thread, and callers
- * have no object of the thread to keep it in. Only in builds that check. */
+/* File-scope and writable: what is checked is a property of the running thread,
+ * and callers have no object of it to keep this in. Checking builds only. */
 static _Thread_local struct held held_here;
 
 static void

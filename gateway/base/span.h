@@ -46,7 +46,8 @@ span_cut(struct span s, size_t from, size_t to)
 		to = s.n;
 	if (from > to)
 		from = to;
-	return ((struct span){ s.p + from, to - from });
+	/* Absent stays absent: NULL + 0 is undefined in C. */
+	return ((struct span){ s.p != NULL ? s.p + from : NULL, to - from });
 }
 
 /* ASCII letters compared without case, locale-free. */

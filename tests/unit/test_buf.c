@@ -18,6 +18,10 @@ test_queue(void **state)
 
 	(void)state;
 	assert_int_equal(buf_len(&b), 0);
+	assert_null(buf_span(&b).p);
+	buf_compact(&b);
+	buf_drain(&b, 0);
+	assert_int_equal(buf_put(&b, "x", 1), 0);
 	buf_give(pool, &b);
 	buf_take(pool, &b);
 	assert_non_null(b.mem);

@@ -83,6 +83,7 @@ test_strings(void **state)
 		struct span in;
 		const char *out, *why;
 	} rows[] = {
+		{ { NULL, 0 }, "\"\"", "absent, asked for as a string" },
 		{ { "plain /", 7 }, "\"plain /\"", "as it is" },
 		{ { "q\"b\\", 4 }, "\"q\\\"b\\\\\"", "what JSON demands" },
 		{ { "\n\r\t", 3 }, "\"\\n\\r\\t\"", "short forms" },

@@ -145,6 +145,7 @@ test_strdup(void **state)
 	free(copy);
 	assert_int_equal(span_cut(SPAN("abc"), 2, 99).n, 1);
 	assert_int_equal(span_cut(SPAN("abc"), 9, 99).n, 0);
+	assert_null(span_cut(SPAN_NONE, 0, 9).p);
 }
 
 int
