@@ -48,7 +48,8 @@ name_is_valid(struct span name)
 	bool number = true;
 	size_t i;
 
-	if (name.n == 0 || name.n > HOST_MAX || name.p[0] == '.')
+	if (name.n == 0 || name.n > HOST_MAX || name.p[0] == '.' ||
+	    name.p[name.n - 1] == '.')
 		return (false);
 	for (i = 0; i < name.n; i++) {
 		if (!char_is(name.p[i], CHAR_NAME))

@@ -1,1 +1,41 @@
-# tests/fuzz
+# tests/fuzz: a target NAME is the file fuzz_NAME.c, with small files to start
+# from in corpus/NAME/ and maybe words in NAME.dict. To add one, add its name
+# here and the three lines below. `make check` replays the corpora; `make fuzz
+# [FUZZ_SECONDS=60] [FUZZ_TARGETS="uri h1_body"]` runs clang's libFuzzer for that
+# long on each; `make fuzz-merge` puts the inputs it found worth keeping into
+# the corpora of the source tree.
+FUZZ_NAMES = h1_body h1_request h1_response uri
+FUZZ_SECONDS = 60
+FUZZ_TARGETS = $(FUZZ_NAMES)
+
+check_PROGRAMS += tests/fuzz/fuzz_h1_body
+tests_fuzz_fuzz_h1_body_SOURCES = tests/fuzz/fuzz_h1_body.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_h1_body_LDADD = gateway/http/libhttp.a gateway/base/libbase.a
+
+check_PROGRAMS += tests/fuzz/fuzz_h1_request
+tests_fuzz_fuzz_h1_request_SOURCES = tests/fuzz/fuzz_h1_request.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_h1_request_LDADD = gateway/http/libhttp.a gateway/base/libbase.a
+
+check_PROGRAMS += tests/fuzz/fuzz_h1_response
+tests_fuzz_fuzz_h1_response_SOURCES = tests/fuzz/fuzz_h1_response.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_h1_response_LDADD = gateway/http/libhttp.a gateway/base/libbase.a
+
+check_PROGRAMS += tests/fuzz/fuzz_uri
+tests_fuzz_fuzz_uri_SOURCES = tests/fuzz/fuzz_uri.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_uri_LDADD = gateway/http/libhttp.a gateway/base/libbase.a
+
+# ---
+FUZZ_MAIN = tests/fuzz/fuzz.h tests/fuzz/replay_main.c
+EXTRA_DIST += tests/fuzz/run.sh tests/fuzz/corpus tests/fuzz/http.dict
+FUZZ_RUN = FUZZ_NAMES='$(FUZZ_TARGETS)' FUZZ_SECONDS='$(FUZZ_SECONDS)' \
+	$(SHELL) $(srcdir)/tests/fuzz/run.sh
+
+fuzz:
+	@$(FUZZ_RUN) fuzz '$(abs_top_srcdir)' '$(abs_top_builddir)'
+fuzz-merge:
+	@$(FUZZ_RUN) merge '$(abs_top_srcdir)' '$(abs_top_builddir)'
+clean-local: clean-fuzz
+clean-fuzz:
+	-rm -rf fuzz-build
+
+.PHONY: fuzz fuzz-merge clean-fuzz
