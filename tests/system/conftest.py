@@ -32,7 +32,6 @@ class Factory:
                 gateway.stop()
             except AssertionError as error:
                 failure = failure or error
-            gateway.port.close()
         if failure:
             raise failure
 

@@ -77,7 +77,6 @@ def protect(tmp_path, origin):
     yield start
     for one in running:
         one.stop()
-    port.close()
 
 
 def test_protect(protect, origin):

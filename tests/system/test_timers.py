@@ -166,7 +166,6 @@ def test_two_listeners(gateway):
     from yett_test.client import Connection
     with Connection(("127.0.0.1", second.number)) as connection:
         assert connection.send(request()).response().status == 200
-    second.close()
 
 
 def test_many_short_connections(gateway):

@@ -219,7 +219,6 @@ def test_redirect_listener(gateway, pairs):
         answer = connection.send(b"GET / HTTP/1.1\r\nHost: a\r\n b\r\n\r\n").response()
         assert answer.status == 400
     assert names(gw, "shop.test") == ["shop.test"]
-    plain.close()
 
 
 def test_handshake_timer(gateway, pairs):

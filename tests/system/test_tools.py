@@ -31,7 +31,6 @@ def both(gateway, authority):
     gw.curl = ["curl", "-sS", "--max-time", str(int(seconds(20))), "--cacert",
                authority.file, "--resolve", f"app.test:{secure.number}:127.0.0.1"]
     yield gw
-    secure.close()
 
 
 @tool("curl")

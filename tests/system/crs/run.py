@@ -185,7 +185,6 @@ def run(cases, folder, paranoia):
     finally:
         gateway.stop()
         origin.stop()
-        port.close()
     took = time.monotonic() - begin
     records = collections.defaultdict(list)
     for record in gateway.records():

@@ -25,29 +25,25 @@ def until(condition, timeout=5.0, what="condition"):
 
 
 class Port:
-    """A port that bind(0) gave and that stays ours: the socket remains bound,
-    never listens, and SO_REUSEPORT lets the gateway bind beside it."""
+    """A port that bind(0) gave. The gateway insists on an address that nobody
+    else holds, so it is let go again at once."""
 
     def __init__(self, host="127.0.0.1"):
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.host = host
-        self.socket = socket.socket(family, socket.SOCK_STREAM)
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        self.socket.bind((host, 0))
-        self.number = self.socket.getsockname()[1]
+        with socket.socket(family, socket.SOCK_STREAM) as sock:
+            sock.bind((host, 0))
+            self.number = sock.getsockname()[1]
 
     @property
     def address(self):
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{host}:{self.number}"
 
-    def close(self):
-        self.socket.close()
-
 
 def ipv6_here():
     try:
-        Port("::1").close()
+        Port("::1")
         return True
     except OSError:
         return False
