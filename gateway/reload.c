@@ -169,9 +169,11 @@ open_logs(struct snapshot *snap, struct conf_problems *problems)
 	struct err e;
 
 	conf = snap->conf;
-	if (log_file_open(&snap->audit, conf->logs.audit.path, AUDIT_BUFFER, &e) != ERR_OK)
+	if (strcmp(conf->logs.audit.path, "off") != 0 &&
+	    log_file_open(&snap->audit, conf->logs.audit.path, AUDIT_BUFFER, &e) != ERR_OK)
 		problem(problems, &(struct conf_place){ 0 }, "logs.audit.path", &e);
-	if (log_file_open(&snap->access, conf->logs.access.path, ACCESS_BUFFER, &e) != ERR_OK)
+	if (strcmp(conf->logs.access.path, "off") != 0 &&
+	    log_file_open(&snap->access, conf->logs.access.path, ACCESS_BUFFER, &e) != ERR_OK)
 		problem(problems, &(struct conf_place){ 0 }, "logs.access.path", &e);
 }
 

@@ -171,6 +171,13 @@ loop_io_init(
 	io->watcher.data = io;
 }
 
+void
+loop_io_hand(struct loop_io *io, loop_io_f *callback, void *data)
+{
+	io->callback = callback;
+	io->data = data;
+}
+
 unsigned
 loop_io_wanted(const struct loop_io *io)
 {
@@ -187,8 +194,9 @@ loop_io_want(struct loop_io *io, unsigned events)
 	ev_io_stop(io->loop->ev, &io->watcher);
 	if (events == 0)
 		return;
-	/* libev hands the kernel one change per descriptor and round. */
-	ev_io_set(&io->watcher, io->watcher.fd, (int)events);
+	/* libev hands the kernel one change per descriptor and round, and none when
+	 * the round ends as it began. */
+	ev_io_modify(&io->watcher, (int)events);
 	ev_io_start(io->loop->ev, &io->watcher);
 }
 

@@ -27,6 +27,9 @@ struct loop_io {
 };
 
 void loop_io_init(struct loop_io *, struct loop *, int fd, loop_io_f *, void *data);
+/* Another owner for a descriptor that stays as it is: what is waited for stays,
+ * and the kernel need not be told anything. */
+void loop_io_hand(struct loop_io *, loop_io_f *, void *data);
 /* Sets what is waited for; 0 stops. Cheap when nothing changes. */
 void loop_io_want(struct loop_io *, unsigned events);
 unsigned loop_io_wanted(const struct loop_io *);

@@ -66,7 +66,6 @@ drop_conn(struct request *req, bool keep)
 	x->deadline_us = 0;
 	if (x->conn == NULL)
 		return;
-	loop_io_stop(&x->conn->io);
 	upstream_release(req->worker->upstream, &x->conn, keep);
 }
 
@@ -104,9 +103,24 @@ origin_wait(struct exchange *x, enum stream_rc rc)
 	x->wants |= rc == STREAM_WANT_WRITE ? LOOP_WRITE : LOOP_READ;
 }
 
+/* Idempotent methods (RFC 9110 9.2.2). */
+static bool
+is_safe_twice(const struct request *req)
+{
+	static const struct span safe[] = { SPAN("GET"), SPAN("HEAD"), SPAN("OPTIONS"),
+		SPAN("PUT"), SPAN("DELETE"), SPAN("TRACE") };
+	size_t i;
+
+	for (i = 0; i < sizeof(safe) / sizeof(safe[0]); i++)
+		if (span_eq(req->http.method, safe[i]))
+			return (true);
+	return (false);
+}
+
 static enum exchange_rc
 ask(struct request *req)
 {
+	enum upstream_use use;
 	struct exchange *x;
 
 	x = &req->origin;
@@ -115,8 +129,10 @@ ask(struct request *req)
 	if (x->ask.rc == UPSTREAM_WAIT) {
 		if (x->began_us == 0)
 			x->began_us = clock_mono_us();
-		x->ask.rc = upstream_get(
-		    req->worker->upstream, req->place->pool, x->fresh, &x->ask);
+		use = x->fresh ? UPSTREAM_FRESH :
+		    is_safe_twice(req) ? UPSTREAM_ANY : UPSTREAM_CHECKED;
+		x->ask.rc =
+		    upstream_get(req->worker->upstream, req->place->pool, use, &x->ask);
 	}
 	switch (x->ask.rc) {
 	case UPSTREAM_WAIT:
@@ -131,7 +147,7 @@ ask(struct request *req)
 	req->origin_text = x->conn->host_text;
 	x->ask.rc = UPSTREAM_WAIT;
 	x->readable = false;
-	loop_io_init(&x->conn->io, req->worker->loop, x->conn->stream->fd, exchange_on_io, req);
+	loop_io_hand(&x->conn->io, exchange_on_io, req);
 	h1_response_init(&x->head, &req->snap->limits, x->fields,
 	    req->snap->conf->max.fields, req->http.is_head);
 	return (EXCHANGE_OK);
@@ -317,24 +333,16 @@ read_head(struct request *req)
 }
 
 /* A kept connection may have been closed by the origin just as the request went
- * out. What is safe to send twice (RFC 9110 9.2.2) is sent again, on a new one. */
+ * out. What is safe to send twice is sent again, on a new one. */
 static bool
 may_retry(struct request *req)
 {
-	static const struct span safe[] = { SPAN("GET"), SPAN("HEAD"), SPAN("OPTIONS"),
-		SPAN("PUT"), SPAN("DELETE"), SPAN("TRACE") };
 	struct exchange *x;
-	size_t i;
 
 	x = &req->origin;
-	if (x->conn == NULL || !x->conn->reused || x->got_byte || x->streaming ||
-	    x->fresh || req->spool.busy ||
-	    upstream_pool_conf(req->place->pool)->retries == 0)
-		return (false);
-	for (i = 0; i < sizeof(safe) / sizeof(safe[0]); i++)
-		if (span_eq(req->http.method, safe[i]))
-			return (true);
-	return (false);
+	return (x->conn != NULL && x->conn->reused && !x->got_byte && !x->streaming &&
+	    !x->fresh && !req->spool.busy && is_safe_twice(req) &&
+	    upstream_pool_conf(req->place->pool)->retries > 0);
 }
 
 static void

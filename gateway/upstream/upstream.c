@@ -58,7 +58,7 @@ try {
 	struct upstream *up;
 	struct upstream_pool *pool;
 	struct upstream_ask *ask;
-	bool fresh;
+	enum upstream_use use;
 	uint32_t server;
 	uint32_t address; /* the one being connected */
 	uint32_t n_addresses; /* of this server, tried so far */
@@ -116,7 +116,6 @@ kept_take_out(struct conn *c)
 		sv->oldest = c->newer;
 	c->newer = c->older = NULL;
 	sv->n--;
-	loop_io_stop(&c->pub.io);
 	loop_timer_stop(&c->timer);
 	if (--kept->n == 0) {
 		*at = kept->next;
@@ -162,6 +161,7 @@ conn_of(void *data)
 static void
 conn_close(struct conn *c)
 {
+	loop_io_stop(&c->pub.io);
 	stream_close(&c->pub.stream);
 	upstream_pool_free(&c->pool);
 	c->pub.magic = 0;
@@ -217,9 +217,10 @@ conn_new(struct upstream *up, struct upstream_pool *pool, uint32_t server,
 	return (c);
 }
 
-/* The newest idle connection of the server that is still good, or NULL. */
+/* The newest idle connection of the server, or NULL. The loop has looked at all
+ * of them in this round; `check` looks once more, at a system call's cost. */
 static struct conn *
-take_idle(struct upstream *up, struct upstream_pool *pool, uint32_t server)
+take_idle(struct upstream *up, struct upstream_pool *pool, uint32_t server, bool check)
 {
 	struct kept *kept;
 	struct conn *c;
@@ -230,7 +231,7 @@ take_idle(struct upstream *up, struct upstream_pool *pool, uint32_t server)
 			return (NULL);
 		c = kept->servers[server].newest;
 		kept_take_out(c);
-		if (conn_is_quiet(c)) {
+		if (!check || conn_is_quiet(c)) {
 			c->pub.reused = true;
 			return (c);
 		}
@@ -260,14 +261,13 @@ upstream_release(struct upstream *up, struct upstream_conn **conn_p, bool keep)
 	*conn_p = NULL;
 	CHECK(c->up == up && up->lent > 0);
 	up->lent--;
-	loop_io_stop(&c->pub.io);
 	if (!keep || c->pool->idle_max == 0 || c->pool->idle_us <= 0 ||
 	    stream_pending(c->pub.stream)) {
 		conn_close(c);
 		return;
 	}
 	kept_put_in(c);
-	loop_io_init(&c->pub.io, up->loop, c->pub.stream->fd, idle_readable, c);
+	loop_io_hand(&c->pub.io, idle_readable, c);
 	loop_io_want(&c->pub.io, LOOP_READ);
 	loop_timer_set(&c->timer, c->pool->idle_us);
 	sv = &(*kept_find(up, c->pool))->servers[c->pub.server];
@@ -558,8 +558,8 @@ try_server(struct try *t)
 	t->n_addresses = 0;
 	t->address =
 	    atomic_load_explicit(&sv->first, memory_order_relaxed) % sv->n_addresses;
-	if (!t->fresh) {
-		t->conn = take_idle(t->up, t->pool, t->server);
+	if (t->use != UPSTREAM_FRESH) {
+		t->conn = take_idle(t->up, t->pool, t->server, t->use == UPSTREAM_CHECKED);
 		if (t->conn != NULL)
 			return (UPSTREAM_READY);
 	}
@@ -596,7 +596,8 @@ try_step(struct try *t, enum upstream_rc rc)
 
 enum upstream_rc
 upstream_get(
-    struct upstream *up, struct upstream_pool *pool, bool fresh, struct upstream_ask *ask)
+    struct upstream *up, struct upstream_pool *pool, enum upstream_use use,
+    struct upstream_ask *ask)
 {
 	uint32_t server;
 	struct conn *c;
@@ -609,8 +610,8 @@ upstream_get(
 	ask->error = NULL;
 	ask->work = NULL;
 	server = pool_turn(pool, loop_now_us(up->loop));
-	if (!fresh) {
-		c = take_idle(up, pool, server);
+	if (use != UPSTREAM_FRESH) {
+		c = take_idle(up, pool, server, use == UPSTREAM_CHECKED);
 		if (c != NULL)
 			return (lend(up, ask, c));
 	}
@@ -619,7 +620,7 @@ upstream_get(
 	t->up = up;
 	t->pool = upstream_pool_ref(pool);
 	t->ask = ask;
-	t->fresh = fresh;
+	t->use = use;
 	t->server = server;
 	t->fd = -1;
 	loop_io_init(&t->io, up->loop, -1, try_ready, t);

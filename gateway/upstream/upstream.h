@@ -47,6 +47,14 @@ enum upstream_rc {
 	UPSTREAM_TLS, /* certificate or handshake; `error` says which */
 };
 
+/* What may be given out. */
+enum upstream_use {
+	UPSTREAM_ANY,		/* kept ones as the loop last saw them */
+	UPSTREAM_CHECKED,	/* kept ones looked at once more: for a request
+				 * that is not safe to send twice */
+	UPSTREAM_FRESH,		/* none that was kept: a retry */
+};
+
 /* One ask for a connection; embedded in the request. */
 struct upstream_ask {
 	void (*ready)(struct upstream_ask *); /* on the loop; see rc, conn */
@@ -60,11 +68,11 @@ struct upstream_ask {
 /* Next server by weighted round robin, the turn shared by all threads; one that
  * refuses is passed over for the next, each server tried once (every address of
  * its name, each with the pool's connect timeout) and asked last for a second.
- * `fresh`: no idle connection (a retry after a kept one proved dead). Returns at
+ * Returns at
  * once, with the outcome in the ask but for WAIT; never calls `ready` from
  * inside. */
 enum upstream_rc upstream_get(
-    struct upstream *, struct upstream_pool *, bool fresh, struct upstream_ask *);
+    struct upstream *, struct upstream_pool *, enum upstream_use, struct upstream_ask *);
 /* Gives up a WAIT: `ready` is not called any more. No-op after the outcome. */
 void upstream_cancel(struct upstream *, struct upstream_ask *);
 /* `keep`: the last answer was complete and allows another request; kept up to
