@@ -125,33 +125,35 @@ conn_receive(struct conn *c, char *to, size_t size, size_t *n_r)
 	return (rc);
 }
 
-/* Reads into the head's buffer. STREAM_OK: there is something new. */
+/* Appends what comes to `to`. STREAM_OK: there is something new. */
 static enum stream_rc
-conn_read(struct conn *c)
+conn_read(struct conn *c, struct buf *to)
 {
 	enum stream_rc rc;
 	size_t n;
 
-	buf_take(c->worker->buffers, &c->in);
-	if (buf_room(&c->in) == 0)
+	buf_take(c->worker->buffers, to);
+	if (buf_room(to) == 0)
 		return (STREAM_ERROR);
-	rc = conn_receive(c, c->in.mem + c->in.end, buf_room(&c->in), &n);
+	rc = conn_receive(c, to->mem + to->end, buf_room(to), &n);
 	if (rc == STREAM_OK)
-		c->in.end += n;
+		to->end += n;
 	return (rc);
 }
 
 void
 conn_watch(struct conn *c)
 {
+	struct buf *to;
 	enum stream_rc rc;
 
 	if (c->gone || !c->request->body_done)
 		return;
-	buf_take(c->worker->buffers, &c->in);
-	if (buf_room(&c->in) == 0)
+	/* behind the last byte that came, wherever that is */
+	to = c->request->block.mem != NULL ? &c->request->block : &c->in;
+	if (buf_room(to) == 0)
 		return;
-	rc = conn_read(c);
+	rc = conn_read(c, to);
 	if (rc == STREAM_OK)
 		c->wants |= LOOP_READ;
 	else if (rc == STREAM_WANT_READ || rc == STREAM_WANT_WRITE)
@@ -215,7 +217,7 @@ advance_idle(struct conn *c)
 		c->state = CONN_CLOSED;
 		return (true);
 	}
-	rc = conn_read(c);
+	rc = conn_read(c, &c->in);
 	if (rc == STREAM_OK)
 		return (true);
 	buf_give(c->worker->buffers, &c->in);
@@ -244,7 +246,7 @@ wait_for_head(struct conn *c)
 		c->state = CONN_REQUEST;
 		return (true);
 	}
-	rc = conn_read(c);
+	rc = conn_read(c, &c->in);
 	if (rc == STREAM_OK)
 		return (true);
 	if (rc != STREAM_WANT_READ && rc != STREAM_WANT_WRITE) {
