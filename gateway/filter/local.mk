@@ -6,3 +6,10 @@ gateway_filter_libfilter_a_SOURCES = \
 	gateway/filter/pages.c \
 	gateway/filter/scan.h \
 	gateway/filter/scan.c
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/test_mask
+FILTER_TEST_LIBS = gateway/filter/libfilter.a gateway/base/libbase.a $(CMOCKA_LIBS)
+tests_unit_test_mask_SOURCES = tests/unit/test_mask.c
+tests_unit_test_mask_LDADD = $(FILTER_TEST_LIBS)
+endif

@@ -45,8 +45,8 @@ mask_new(const struct conf_strings *words)
 	for (i = 0; i < words->n; i++)
 		add_word(m, words->v[i]);
 	memcpy(m->stops, m->starts, sizeof(m->stops));
-	/* escapes, "://user@", Content-Disposition */
-	m->stops['%'] = m->stops['\\'] = m->stops[':'] = true;
+	/* escapes, "://user@", tags, Content-Disposition */
+	m->stops['%'] = m->stops['\\'] = m->stops[':'] = m->stops['<'] = true;
 	m->stops['c'] = m->stops['C'] = true;
 	m->cookies = scan_has_word(m, SPAN("cookie"));
 	return (m);
@@ -459,11 +459,10 @@ mask_variable(
     const struct mask *m, struct span variable, struct span value, struct text *out)
 {
 	struct span name, rest;
-	size_t within, at, next;
+	size_t within = span_find(value, WITHIN), at, next;
 	enum variable_form form = take_apart(variable, &name);
 
-	within = span_starts(value, MATCHED) ? span_find(value, WITHIN) : SIZE_MAX;
-	if (within == SIZE_MAX || mask_is_secret_variable(m, variable)) {
+	if (!span_starts(value, MATCHED) || mask_is_secret_variable(m, variable)) {
 		mask_form(m, form, name, value, out);
 		return;
 	}
@@ -480,7 +479,13 @@ mask_variable(
 		if (next == SIZE_MAX)
 			break;
 	}
-	mask_matched_data(m, value, within, out);
+	if (within != SIZE_MAX) {
+		mask_matched_data(m, value, within, out);
+		return;
+	}
+	/* cut before it says where */
+	text_put(out, MATCHED);
+	text_puts(out, MASK_TEXT);
 }
 
 void

@@ -384,44 +384,59 @@ value_after(struct span s, const struct separator *sep, struct found *f)
 		f->to = parameter_end(s, at, sep);
 }
 
-/* Is the name around `at` that of an opening tag, "<x:name"? Its start. */
+/* Decoded, does the text at `at` begin as the name does? */
 static bool
-is_tag(struct span s, size_t at, size_t *name_r)
+same_name(struct span name, struct span s, size_t at)
 {
-	size_t i = at;
+	size_t i = 0;
+	uint8_t a, b;
 
-	while (i > 0 && at - i < NAME_MAX_BYTES &&
-	       (is_name((uint8_t)s.p[i - 1]) || s.p[i - 1] == ':'))
-		i--;
-	*name_r = i;
-	return (i > 0 && s.p[i - 1] == '<');
-}
-
-/* All that an element holds, its attributes too, up to its closing tag. */
-static void
-element_after(struct span s, size_t name, struct found *f)
-{
-	size_t i, n = 0;
-	bool open = true;
-
-	while (
-	    name + n < s.n && (is_name((uint8_t)s.p[name + n]) || s.p[name + n] == ':'))
-		n++;
-	f->from = name + n;
-	for (i = f->from; i < s.n; i++) {
-		if (open && s.p[i] == '/' && i + 1 < s.n && s.p[i + 1] == '>')
-			break;
-		if (s.p[i] == '>')
-			open = false;
-		if (s.p[i] == '<' && s.n - i >= n + 2 && s.p[i + 1] == '/' &&
-		    memcmp(s.p + i + 2, s.p + name, n) == 0)
-			break;
+	while (i < name.n) {
+		if (at >= s.n)
+			return (false);
+		i += scan_byte(name, i, &a);
+		at += scan_byte(s, at, &b);
+		if (a != b)
+			return (false);
 	}
-	f->to = i;
+	return (true);
 }
 
-/* "--boundary" from the line above the headers at `at`; "--" when it is not
- * there. */
+/* Is there "<name", with a secret name? Then all that the element holds, its
+ * attributes too, up to its closing tag. */
+static bool
+element_after(const struct mask *m, struct span s, size_t at, struct found *f)
+{
+	struct span name;
+	size_t n, next, start, end;
+	bool open = true;
+	uint8_t c, d;
+
+	(void)look(s, at, &n);
+	start = at += n;
+	end = at + NAME_MAX_BYTES;
+	for (c = look(s, at, &n); n != 0 && at < end && (is_name(c) || c == ':');
+	     c = look(s, at, &n))
+		at += n;
+	name = span_cut(s, start, at);
+	if (!scan_has_word(m, name))
+		return (false);
+	f->from = at;
+	for (c = look(s, at, &n); n != 0; c = look(s, at, &n)) {
+		d = look(s, at + n, &next);
+		if (c == '/' && d == '>' && open)
+			break;
+		if (c == '<' && d == '/' && same_name(name, s, at + n + next))
+			break;
+		if (c == '>')
+			open = false;
+		at += n;
+	}
+	f->to = at;
+	return (true);
+}
+
+/* "--boundary" from above the headers at `at`; absent when it is not there. */
 static struct span
 boundary_before(struct span s, size_t at)
 {
@@ -429,17 +444,19 @@ boundary_before(struct span s, size_t at)
 
 	while (i > 0 && at - i < PART_HEADERS_MAX && s.p[i - 1] != '\n')
 		i--;
-	if (i == 0)
-		return (SPAN("--"));
-	/* `i` begins the line of the header; the boundary's is above it */
-	end = --i;
-	if (end > 0 && s.p[end - 1] == '\r')
-		end--;
-	while (i > 0 && end - i < BOUNDARY_MAX && s.p[i - 1] != '\n')
-		i--;
-	if (end < i + 2 || s.p[i] != '-' || s.p[i + 1] != '-')
-		return (SPAN("--"));
-	return (span_cut(s, i, end));
+	/* `i` begins a line; what is above it ends at `end` */
+	while (i > 0 && at - i < PART_HEADERS_MAX) {
+		end = --i;
+		if (end > 0 && s.p[end - 1] == '\r')
+			end--;
+		for (i = end; i > 0 && s.p[i - 1] != '\n' && at - i < PART_HEADERS_MAX;)
+			i--;
+		if (end > i + 2 && s.p[i] == '-' && s.p[i + 1] == '-')
+			return (span_cut(s, i, end));
+		if (end == i)
+			break;
+	}
+	return (SPAN_NONE);
 }
 
 /* The line break before the next boundary; the end of the text without one. */
@@ -448,6 +465,8 @@ part_end(struct span s, size_t at, struct span boundary)
 {
 	size_t i, from = at;
 
+	if (boundary.p == NULL)
+		return (s.n);
 	while ((i = span_find(span_cut(s, from, s.n), boundary)) != SIZE_MAX) {
 		i += from;
 		if (i == at)
@@ -477,34 +496,31 @@ part_after(const struct mask *m, struct span s, size_t at, struct found *f)
 	return (true);
 }
 
-/* "://user:password@": the credentials. */
+/* "://user:password@": the credentials. Also when the text is cut before the
+ * "@" and it is no port that follows the colon. */
 static bool
 userinfo_after(struct span s, size_t at, struct found *f)
 {
 	size_t n, end = at + NAME_MAX_BYTES;
+	bool colon = false, no_port = false;
 	uint8_t c;
 
-	c = look(s, at, &n);
-	if (n == 0 || c != ':')
+	at = word_end("://", 3, s, at);
+	if (at == 0)
 		return (false);
-	at += n;
-	c = look(s, at, &n);
-	if (n == 0 || c != '/')
-		return (false);
-	at += n;
-	c = look(s, at, &n);
-	if (n == 0 || c != '/')
-		return (false);
-	at += n;
 	f->from = at;
 	f->to = 0;
 	for (c = look(s, at, &n); n != 0 && at < end; c = look(s, at, &n)) {
 		if (c == '/' || c == '?' || c == '#' || is_space(c) || is_quote(c))
 			break;
+		no_port = no_port || (colon && (c < '0' || c > '9'));
+		colon = colon || c == ':';
 		if (c == '@')
 			f->to = at;
 		at += n;
 	}
+	if (n == 0 && no_port && f->to == 0)
+		f->to = s.n;
 	return (f->to > f->from);
 }
 
@@ -513,10 +529,12 @@ static bool
 secret_at(const struct mask *m, struct span s, size_t at, uint8_t c, struct found *f)
 {
 	struct separator sep;
-	size_t end, name;
+	size_t end;
 
 	if (c == ':')
 		return (userinfo_after(s, at, f));
+	if (c == '<')
+		return (element_after(m, s, at, f));
 	if (lower(c) == 'c' && word_end("content-disposition", 19, s, at) != 0 &&
 	    part_after(m, s, at, f))
 		return (true);
@@ -525,10 +543,6 @@ secret_at(const struct mask *m, struct span s, size_t at, uint8_t c, struct foun
 	end = secret_end(m, s, at);
 	if (end == 0)
 		return (false);
-	if (is_tag(s, at, &name)) {
-		element_after(s, name, f);
-		return (true);
-	}
 	if (!find_separator(s, end, &sep))
 		return (false);
 	value_after(s, &sep, f);
