@@ -152,22 +152,27 @@ static enum err_code
 link_rules(struct exclude_set *set, size_t exclude, const struct conf_exclude *from,
     struct shim_rules *rules, struct err *e)
 {
-	uint32_t i, found = 0;
+	uint32_t i, found = 0, count = shim_rules_count(rules);
+	bool *tagged = mem_zalloc(count);
+	enum err_code rc = ERR_OK;
 	struct shim_rule rule;
 
-	for (i = 0; i < shim_rules_count(rules); i++) {
+	if (from->rule == 0 && !shim_rules_tagged(rules, from->tag, tagged))
+		rc = err_set(e, ERR_IO, "out of memory");
+	for (i = 0; i < count && rc == ERR_OK; i++) {
 		rule = shim_rules_at(rules, i);
 		if (rule.id == 0)
 			continue;
-		if (from->rule != 0 ? rule.id != from->rule :
-				      !shim_rules_has_tag(rules, i, from->tag))
+		if (from->rule != 0 ? rule.id != from->rule : !tagged[i])
 			continue;
 		if (from->rule == 0 && check_rule(rule.id, NULL) != ERR_OK)
 			continue; /* "OWASP_CRS" is on all of them */
-		if (add_link(set, i, exclude, e) != ERR_OK)
-			return (e->code);
+		rc = add_link(set, i, exclude, e);
 		found++;
 	}
+	free(tagged);
+	if (rc != ERR_OK)
+		return (rc);
 	if (found == 0)
 		return (ERR_MISSING);
 	return (ERR_OK);

@@ -21,3 +21,8 @@ check_PROGRAMS += tests/unit/test_waf
 endif
 tests_unit_test_waf_SOURCES = tests/unit/test_waf.c tests/unit/waf_rig.c tests/unit/waf_rig.h
 tests_unit_test_waf_LDADD = $(WAF_TEST_LDADD)
+
+EXTRA_PROGRAMS += tests/bench/bench_waf
+tests_bench_bench_waf_SOURCES = tests/bench/bench_waf.c tests/unit/waf_rig.c tests/unit/waf_rig.h
+tests_bench_bench_waf_LDADD = rules/librules.a gateway/http/libhttp.a \
+	gateway/base/libbase.a $(MODSECURITY_LIBS) $(PCRE2_LIBS) -lstdc++

@@ -55,7 +55,8 @@ struct shim_rule {
 };
 uint32_t shim_rules_count(const struct shim_rules *);
 struct shim_rule shim_rules_at(const struct shim_rules *, uint32_t index);
-bool shim_rules_has_tag(struct shim_rules *, uint32_t index, const char *tag);
+/* Sets has_r[index] for each rule that has the tag; false when the engine failed. */
+bool shim_rules_tagged(struct shim_rules *, const char *tag, bool *has_r);
 /* "OWASP_CRS/3.3.4", "" without a rule set. */
 const char *shim_rules_component(const struct shim_rules *);
 

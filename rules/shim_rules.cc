@@ -204,13 +204,18 @@ shim_rules_at(const struct shim_rules *r, uint32_t index)
 }
 
 bool
-shim_rules_has_tag(struct shim_rules *r, uint32_t index, const char *tag)
+shim_rules_tagged(struct shim_rules *r, const char *tag, bool *has_r)
 try {
-	const struct shim_entry &e = entry_at(r, index);
 	char id[] = "tag";
 	Transaction t(&r->engine->ms, &r->set, id, nullptr);
+	std::string name = tag;
+	uint32_t index = 0;
 
-	return (e.actions != nullptr && e.actions->containsTag(tag, &t));
+	for (int phase = 1; phase <= SHIM_PHASES; phase++)
+		for (const auto &e : r->entries[phase])
+			has_r[index++] =
+			    e.actions != nullptr && e.actions->containsTag(name, &t);
+	return (true);
 } catch (...) {
 	return (false);
 }
