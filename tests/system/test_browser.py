@@ -11,7 +11,8 @@ FLAGS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic",
          "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"]
 
-PAGE = b"""<!doctype html><html><head><title>Shop</title>
+PAGE = b"""<!doctype html><html><head><meta charset="utf-8">
+<title>Shop</title>
 <link rel="stylesheet" href="/style.css"><link rel="icon" href="data:,"></head><body>
 <form id="text" method="post" action="/form"><input name="name"><input name="note">
 <button>Send</button></form>

@@ -6,7 +6,6 @@ import threading
 import pytest
 
 from yett_test.client import request
-from yett_test.gateway import plain_policy
 from yett_test.wait import seconds, until
 
 MIB = 1 << 20
@@ -17,7 +16,9 @@ SLACK = 12 * MIB                        # what a stalled stream may hold
 
 @pytest.fixture(scope="module")
 def gw(module_gateway):
-    gateway = module_gateway(**plain_policy(), timeouts={"send_idle": "60s"})
+    gateway = module_gateway(
+        timeouts={"send_idle": "60s"},
+        policies={"default": {"mode": "off", "request_body": {"limit": "1GiB"}}})
     for _ in range(20):
         gateway.get()
     return gateway

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Origins that are down, slow, old or several."""
+import socket
 import threading
 import time
 
@@ -30,7 +31,6 @@ def test_origin_comes_back(gateway, origin):
     gw = gateway(**plain_policy(), pools=pool(url))
     assert gw.get().status == 503
     held.close()
-    import socket
     back = socket.socket()
     back.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     back.bind(("127.0.0.1", number))
@@ -75,7 +75,6 @@ def test_idle_timeout_in_the_body(gateway, origin):
 
 def test_connect_timeout_is_504(gateway):
     """A full backlog: the connect hangs."""
-    import socket
     full = socket.socket()
     full.bind(("127.0.0.1", 0))
     full.listen(0)
@@ -252,8 +251,19 @@ def test_client_certificate_to_the_origin(gateway, tls_origin, authority):
     assert "gw.test" in str(tls_origin.peers[0]) or "gw_test" in str(tls_origin.peers[0])
 
 
-def test_plain_origin_where_tls_is_said(gateway, origin):
+def test_plain_origin_where_tls_is_said(gateway):
+    """It answers the hello with a page, as a plain port does."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def answer():
+        sock, _ = listener.accept()
+        sock.recv(65536)
+        sock.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+        sock.close()
+
+    threading.Thread(target=answer, daemon=True).start()
     gw = gateway(**plain_policy(), pools=pool(
-        origin.url.replace("http:", "https:"), tls={"verify": "off"}))
+        f"https://127.0.0.1:{listener.getsockname()[1]}", tls={"verify": "off"}))
     assert gw.get().status == 502
+    listener.close()
 

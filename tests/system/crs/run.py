@@ -39,11 +39,14 @@ SecAction "id:10900,phase:1,pass,nolog,\\
     setvar:tx.arg_name_length=100,\\
     setvar:tx.arg_length=400,\\
     setvar:tx.combined_file_sizes=65535,\\
+    setvar:'tx.allowed_methods=GET HEAD POST OPTIONS',\\
     setvar:tx.anomaly_score_pl1=+1"
 """
 FORCED = 1
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND",
            "CONNECT", "TEST", "FOO", "SUBSCRIBE", "REALLYLONGUNREALMETHOD"]
+# Paths that the tests expect the app not to have.
+MISSING = ["/i%FFndex.html"]
 
 
 class Case:
@@ -166,7 +169,9 @@ def reasons(path):
 
 def run(cases, folder, paranoia):
     """Sends everything; afterwards each case has its status and record."""
-    origin, port = Origin(), Port("127.0.0.1")
+    origin, port = Origin(), Port()
+    for path in MISSING:
+        origin.on(path, lambda exchange: exchange.answer(b"", "404 Not Found"))
     rules = folder / "own.conf"
     rules.write_text(OWN_RULES)
     gateway = Gateway(

@@ -62,7 +62,7 @@ class Connection:
         self.sock.connect(target)
         if tls is not None:
             self.sock = tls.wrap_socket(self.sock, server_hostname=sni)
-        self.buffer = b""
+        self.buffer = bytearray()
 
     def __enter__(self):
         return self
@@ -92,20 +92,25 @@ class Connection:
         except (ConnectionResetError, ssl.SSLEOFError):
             data = b""
         if not data:
-            raise Closed(self.buffer[:200])
+            raise Closed(bytes(self.buffer[:200]))
         self.buffer += data
 
     def until(self, mark):
-        while mark not in self.buffer:
+        at = 0
+        while (found := self.buffer.find(mark, at)) < 0:
+            at = max(0, len(self.buffer) - len(mark))
             self._more()
-        found, self.buffer = self.buffer.split(mark, 1)
-        return found
+        return self._take(found + len(mark))[:found]
+
+    def _take(self, count):
+        taken = bytes(self.buffer[:count])
+        del self.buffer[:count]
+        return taken
 
     def exactly(self, count):
         while len(self.buffer) < count:
             self._more()
-        found, self.buffer = self.buffer[:count], self.buffer[count:]
-        return found
+        return self._take(count)
 
     def head(self):
         """The next head, informational or not, as raw bytes."""
@@ -156,8 +161,7 @@ class Connection:
             try:
                 self._more()
             except Closed:
-                found, self.buffer = self.buffer, b""
-                return found
+                return self._take(len(self.buffer))
 
     def closed(self):
         """True when the peer closes without another byte."""
