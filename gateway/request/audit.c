@@ -302,7 +302,9 @@ put_hit(struct writer *w, const struct waf_hit *hit, bool secret)
 	json_pair(j, "variable", masked_text(w, front_of));
 	if (w->brief || hit->value.p == NULL) {
 		json_pair(j, "value", SPAN_NONE);
-	} else if (secret && is_anonymous(hit->variable)) {
+	} else if ((secret && is_anonymous(hit->variable)) ||
+		   hit->variable.n >= NAME_MAX) {
+		/* The secret word of a name may be in what was cut off. */
 		json_pair(j, "value", SPAN("***"));
 	} else {
 		front_of = front(w, hit->value);

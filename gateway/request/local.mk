@@ -21,3 +21,10 @@ gateway_request_librequest_a_SOURCES = \
 	gateway/request/waf_call.c \
 	gateway/request/waf_call.h \
 	gateway/request/worker.h
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/test_audit
+tests_unit_test_audit_SOURCES = tests/unit/test_audit.c
+tests_unit_test_audit_LDADD = gateway/request/librequest.a gateway/filter/libfilter.a \
+	gateway/http/libhttp.a gateway/base/libbase.a $(JANSSON_LIBS) $(CMOCKA_LIBS)
+endif
