@@ -138,7 +138,7 @@ tls_client_name(const struct tls_client *client, SSL *ssl, const char *name)
 		return (!client->verify || X509_VERIFY_PARAM_set1_ip_asc(
 					       param, netaddr_ip_text(&addr, text)) == 1);
 	if (n == 0)
-		return (!client->verify);
+		return (true); /* without verification only */
 	if (SSL_set_tlsext_host_name(ssl, name) != 1)
 		return (false);
 	X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);

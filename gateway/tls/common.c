@@ -112,7 +112,6 @@ tls_time_text(const ASN1_TIME *at, char out[TLS_TIME_MAX])
 		n = BIO_read(bio, out, TLS_TIME_MAX - 1);
 	out[n > 0 ? n : 0] = '\0';
 	BIO_free(bio);
-	ERR_clear_error();
 	return (out);
 }
 
@@ -126,12 +125,10 @@ tls_ctx_defaults(SSL_CTX *ctx)
 	CHECK(SSL_CTX_set1_groups_list(ctx, GROUPS) == 1);
 	/* Renegotiation and compression have had attacks and have no use here. */
 	SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
-	/* A connection that waits holds no buffers, writes come from moving
-	 * memory a record at a time. No AUTO_RETRY: stream.c counts the records
-	 * that carry no data, so that a peer can't keep a loop busy with them. */
+	/* A connection that waits holds no buffers; writes come from moving
+	 * memory, a record at a time. */
 	SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
 				  SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-	SSL_CTX_clear_mode(ctx, SSL_MODE_AUTO_RETRY);
 	/* One system call for header and body of a record. */
 	SSL_CTX_set_read_ahead(ctx, 1);
 	SSL_CTX_set_max_early_data(ctx, 0);

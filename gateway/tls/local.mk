@@ -11,3 +11,17 @@ gateway_tls_libtls_a_SOURCES = \
 	gateway/tls/stream.c \
 	gateway/tls/ticket.c \
 	gateway/tls/tls.h
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/test_tls_certificate tests/unit/test_tls_resume \
+	tests/unit/test_tls_stream
+endif
+TLS_LAB = tests/unit/tls_lab.c tests/unit/tls_lab.h
+TLS_TEST_LIBS = gateway/tls/libtls.a gateway/loop/libloop.a gateway/base/libbase.a \
+	$(OPENSSL_LIBS) $(EV_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_tls_certificate_SOURCES = tests/unit/test_tls_certificate.c $(TLS_LAB)
+tests_unit_test_tls_certificate_LDADD = $(TLS_TEST_LIBS)
+tests_unit_test_tls_stream_SOURCES = tests/unit/test_tls_stream.c $(TLS_LAB)
+tests_unit_test_tls_stream_LDADD = $(TLS_TEST_LIBS)
+tests_unit_test_tls_resume_SOURCES = tests/unit/test_tls_resume.c $(TLS_LAB)
+tests_unit_test_tls_resume_LDADD = $(TLS_TEST_LIBS)

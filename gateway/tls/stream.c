@@ -16,8 +16,9 @@
 
 #define RECORD_MAX SSL3_RT_MAX_PLAIN_LENGTH /* 16 KiB */
 #define FIRST_BYTE_OF_TLS 0x16 /* a handshake record */
-/* Records without data (key updates, tickets) that one read goes through. */
-#define EMPTY_RECORDS_MAX 16
+/* Handshake messages (key updates, tickets, refused renegotiations) between two
+ * reads that bring data. */
+#define MESSAGES_MAX 32
 
 enum state {
 	TLS_START, /* no byte seen, no SSL yet */
@@ -37,7 +38,7 @@ struct tls_stream {
 	char *name; /* SNI; client: the peer's name */
 	size_t unsent; /* bytes of a record that OpenSSL holds */
 	int io_errno; /* of the last socket call that failed */
-	bool blocked; /* the socket had nothing to give or no room */
+	unsigned messages; /* since the last read that brought data */
 	bool eof; /* the socket's end was seen */
 	bool starved; /* what OpenSSL holds is no whole record */
 	bool finished;
@@ -59,11 +60,12 @@ bio_read(BIO *bio, char *to, int size)
 	ssize_t got;
 
 	BIO_clear_retry_flags(bio);
+	if (t->messages > MESSAGES_MAX)
+		return (-1);
 	do {
 		got = recv(t->stream.fd, to, (size_t)size, 0);
 	} while (got < 0 && errno == EINTR);
 	if (got < 0 && errno == EAGAIN) {
-		t->blocked = true;
 		BIO_set_retry_read(bio);
 	} else if (got < 0) {
 		t->io_errno = errno;
@@ -84,7 +86,6 @@ bio_write(BIO *bio, const char *from, int n)
 		sent = send(t->stream.fd, from, (size_t)n, MSG_NOSIGNAL);
 	} while (sent < 0 && errno == EINTR);
 	if (sent < 0 && errno == EAGAIN) {
-		t->blocked = true;
 		BIO_set_retry_write(bio);
 	} else if (sent < 0) {
 		t->io_errno = errno;
@@ -178,6 +179,23 @@ forward(struct tls_stream *t, enum stream_rc rc)
 	return (rc);
 }
 
+/* SSL_read goes through messages that carry no data by itself and as long as
+ * there are any; past MESSAGES_MAX the socket gives it no more (bio_read). */
+/* lint: parameters: OpenSSL calls it so */
+static void
+on_message(
+    int is_sent, int version, int type, const void *bytes, size_t n, SSL *ssl, void *arg)
+{
+	struct tls_stream *t = arg;
+
+	(void)version;
+	(void)bytes;
+	(void)n;
+	(void)ssl;
+	if (!is_sent && type == SSL3_RT_HANDSHAKE && t->state == TLS_OPEN)
+		t->messages++;
+}
+
 /* Creates the SSL only when there is something to do with it: a connection that
  * sends nothing costs no more than its descriptor. */
 static bool
@@ -199,6 +217,8 @@ start_ssl(struct tls_stream *t)
 	BIO_set_init(bio, 1);
 	SSL_set_bio(t->ssl, bio, bio);
 	SSL_set_app_data(t->ssl, t);
+	SSL_set_msg_callback(t->ssl, on_message);
+	SSL_set_msg_callback_arg(t->ssl, t);
 	t->state = TLS_HANDSHAKE;
 	if (t->server != NULL) {
 		SSL_set_accept_state(t->ssl);
@@ -235,6 +255,8 @@ start(struct tls_stream *t)
 		rc = stream_handshake(t->plain);
 		if (rc != STREAM_OK)
 			return (forward(t, rc));
+		if (t->client->verify && t->name[0] == '\0')
+			return (broken(t, "no name to verify the certificate against"));
 	}
 	ERR_clear_error();
 	if (!start_ssl(t))
@@ -270,7 +292,7 @@ tls_read(struct stream *s, void *to, size_t size, size_t *n_r)
 {
 	struct tls_stream *t = tls_of(s);
 	enum stream_rc rc;
-	int i;
+	int got;
 
 	*n_r = 0;
 	if (t->state == TLS_PLAIN)
@@ -278,22 +300,20 @@ tls_read(struct stream *s, void *to, size_t size, size_t *n_r)
 	if (t->state == TLS_BROKEN)
 		return (STREAM_ERROR);
 	CHECK(t->state == TLS_OPEN);
-	for (i = 0; i < EMPTY_RECORDS_MAX; i++) {
-		t->blocked = false;
-		ERR_clear_error();
-		if (SSL_read_ex(t->ssl, to, size, n_r) == 1) {
-			t->starved = false;
-			return (STREAM_OK);
-		}
-		rc = outcome(t);
-		if (rc != STREAM_WANT_READ)
-			return (rc);
-		if (t->blocked) {
-			t->starved = true;
-			return (rc);
-		}
+	ERR_clear_error();
+	got = SSL_read_ex(t->ssl, to, size, n_r);
+	if (t->messages > MESSAGES_MAX) {
+		*n_r = 0;
+		return (broken(t, "too many TLS messages without data"));
 	}
-	return (broken(t, "too many TLS records without data"));
+	if (got == 1) {
+		t->starved = false;
+		t->messages = 0;
+		return (STREAM_OK);
+	}
+	rc = outcome(t);
+	t->starved = rc == STREAM_WANT_READ;
+	return (rc);
 }
 
 /* The next record's bytes: a single large piece as it lies, small ones gathered,
