@@ -42,12 +42,13 @@ span_eq(struct span a, struct span b)
 static inline struct span
 span_cut(struct span s, size_t from, size_t to)
 {
+	if (s.p == NULL) /* NULL + 0 is undefined in C */
+		return (SPAN_NONE);
 	if (to > s.n)
 		to = s.n;
 	if (from > to)
 		from = to;
-	/* Absent stays absent: NULL + 0 is undefined in C. */
-	return ((struct span){ s.p != NULL ? s.p + from : NULL, to - from });
+	return ((struct span){ s.p + from, to - from });
 }
 
 /* ASCII letters compared without case, locale-free. */
