@@ -7,14 +7,14 @@
 #include <ctype.h>
 #include <string.h>
 
-#define BOUNDARY_MAX 70		/* RFC 2046 5.1.1 */
+#define BOUNDARY_MAX 70 /* RFC 2046 5.1.1 */
 #define PART_HEAD_MAX 16384
 
 size_t
 body_media_type(struct span content_type, char *out, size_t size)
 {
-	struct span type = span_trim(
-	    span_cut(content_type, 0, span_index(content_type, ';')));
+	struct span type =
+	    span_trim(span_cut(content_type, 0, span_index(content_type, ';')));
 	size_t n = type.n < size - 1 ? type.n : size - 1;
 
 	for (size_t i = 0; i < n; i++)
@@ -78,7 +78,8 @@ body_arguments_json(struct span json)
 static bool
 is_boundary_byte(char c)
 {
-	return (isalnum((unsigned char)c) || (c != '\0' && strchr("'()+_,-./:=?", c) != NULL));
+	return (isalnum((unsigned char)c) ||
+		(c != '\0' && strchr("'()+_,-./:=?", c) != NULL));
 }
 
 /* The value of a parameter, its quotes off; moves *rest behind it. */
@@ -105,7 +106,8 @@ parameter_value(struct span *rest, struct span *value_r)
 const char *
 body_boundary(struct span content_type, struct span *boundary_r)
 {
-	struct span rest = span_cut(content_type, span_index(content_type, ';'), SIZE_MAX);
+	struct span rest =
+	    span_cut(content_type, span_index(content_type, ';'), SIZE_MAX);
 	struct span name, value;
 	unsigned found = 0;
 	size_t equals;

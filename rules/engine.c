@@ -154,8 +154,7 @@ files_of_crs(struct file_list *list, const char *path, struct err *e)
 	if (rc == ERR_OK && list->n == before)
 		rc = files_glob(list, root, "*.conf", e);
 	if (rc == ERR_OK && list->n == before)
-		rc = err_set(e, ERR_MISSING,
-		    "crs.path: no rule files in %s%s", root,
+		rc = err_set(e, ERR_MISSING, "crs.path: no rule files in %s%s", root,
 		    path[0] == '\0' ? ": apt-get install modsecurity-crs" : "");
 	if (rc == ERR_OK)
 		rc = files_glob(list, plugins, "*-after.conf", e);
@@ -217,14 +216,50 @@ base_key(struct text *key, const struct file_list *list, const struct conf_polic
 	return (ERR_OK);
 }
 
+/* The file is named once, before the rest; for one complaint the engine prints the
+ * address of its name instead ("File: 0x55... at line: 3"). */
+static enum err_code
+parser_says(const char *path, struct span said, struct err *e)
+{
+	size_t file = span_find(said, SPAN(" File: ")), line;
+
+	if (file == SIZE_MAX)
+		return (err_set(e, ERR_FORMAT, "%s: %.*s", path, SPAN_FMT(said)));
+	line = span_find(said, SPAN("ine: "));
+	if (line == SIZE_MAX || line < file)
+		line = said.n;
+	return (err_set(e, ERR_FORMAT, "%s: %.*s%s%.*s", path, (int)file, said.p,
+	    line < said.n ? " L" : "", SPAN_FMT(span_cut(said, line, said.n))));
+}
+
 /* "Rules error. File: x. Line: 3. Column: 9. what" in one line. */
 static enum err_code
 parse_error(struct text *why, const char *path, struct err *e)
 {
+	static const char duplicate[] = "Rule id: ";
+	struct span said = text_span(why);
+	struct text file;
+	uint64_t id = 0;
+	unsigned line;
+
 	for (size_t i = 0; i < why->n; i++)
 		if ((unsigned char)why->p[i] < 0x20)
 			why->p[i] = ' ';
-	return (err_set(e, ERR_FORMAT, "%s: %.*s", path, SPAN_FMT(span_trim(text_span(why)))));
+	/* the one complaint without a place */
+	if (span_starts(said, span_of(duplicate)) &&
+	    span_find(said, SPAN("is duplicated")) != SIZE_MAX) {
+		said = span_cut(said, strlen(duplicate), said.n);
+		(void)span_u64(span_cut(said, 0, span_index(said, ' ')), &id);
+		line = scan_read(path, &file, NULL) == ERR_OK
+			   ? scan_find_rule(text_span(&file), (uint32_t)id)
+			   : 0;
+		text_free(&file);
+		return (err_set(e, ERR_CONFLICT,
+		    "%s: line %u: rule id %llu is used already; ids of your own are best "
+		    "taken from 1 to 99999",
+		    path, line, (unsigned long long)id));
+	}
+	return (parser_says(path, span_trim(text_span(why)), e));
 }
 
 struct seen_id {
@@ -280,8 +315,8 @@ check_ids(struct shim_rules *rules, struct err *e)
 }
 
 static enum err_code
-parse_files(struct shim_rules *rules, const struct file_list *list, size_t from, size_t to,
-    struct err *e)
+parse_files(struct shim_rules *rules, const struct file_list *list, size_t from,
+    size_t to, struct err *e)
 {
 	enum err_code rc = ERR_OK;
 	struct text why;

@@ -58,8 +58,8 @@ check_rule(uint32_t rule, struct err *e)
 
 /* "/regex/" with its slashes off; the engine's own syntax. */
 static enum err_code
-compile_regex(struct shim_exclude *ex, struct span member, const char *target,
-    struct err *e)
+compile_regex(
+    struct shim_exclude *ex, struct span member, const char *target, struct err *e)
 {
 	PCRE2_UCHAR why[128];
 	PCRE2_SIZE offset;
@@ -67,12 +67,14 @@ compile_regex(struct shim_exclude *ex, struct span member, const char *target,
 	int number;
 
 	member = span_cut(member, 1, member.n - 1);
-	code = pcre2_compile((PCRE2_SPTR)member.p, member.n, PCRE2_DOLLAR_ENDONLY,
-	    &number, &offset, NULL);
+	code = pcre2_compile(
+	    (PCRE2_SPTR)member.p, member.n, PCRE2_DOLLAR_ENDONLY, &number, &offset, NULL);
 	if (code == NULL) {
 		pcre2_get_error_message(number, why, sizeof(why));
-		return (err_set(e, ERR_FORMAT, "target \"%s\": %s at offset %zu of the "
-		    "regular expression", target, (const char *)why, (size_t)offset));
+		return (err_set(e, ERR_FORMAT,
+		    "target \"%s\": %s at offset %zu of the "
+		    "regular expression",
+		    target, (const char *)why, (size_t)offset));
 	}
 	(void)pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);
 	ex->regex = code;
@@ -91,10 +93,12 @@ compile_target(struct shim_exclude *ex, const char *target, struct err *e)
 		if (!isupper((unsigned char)target[i]) && target[i] != '_')
 			break;
 	if (end == 0 || i != end || colon == text.n - 1)
-		return (err_set(e, ERR_FORMAT, "target \"%s\": found \"%s\"; allowed: a "
+		return (err_set(e, ERR_FORMAT,
+		    "target \"%s\": found \"%s\"; allowed: a "
 		    "variable like REQUEST_URI, a collection like ARGS, a member "
 		    "like ARGS:q, or members by regular expression like "
-		    "ARGS:/^item/", target, target));
+		    "ARGS:/^item/",
+		    target, target));
 	collection = span_strdup(span_cut(text, 0, end));
 	ex->collection = collection;
 	for (i = 0; field_collections[i] != NULL; i++)
@@ -133,11 +137,12 @@ add_link(struct exclude_set *set, uint32_t rule_index, size_t exclude, struct er
 	if (set->n_links > UINT16_MAX)
 		return (err_set(e, ERR_RANGE,
 		    "too many exclusions: each tag counts once for every rule with it; "
-		    "at most %d", UINT16_MAX));
+		    "at most %d",
+		    UINT16_MAX));
 	if (set->n_links >= set->max_links) {
 		set->max_links = set->max_links * 2 + 16;
-		set->links = mem_realloc(
-		    set->links, set->max_links * sizeof(*set->links));
+		set->links =
+		    mem_realloc(set->links, set->max_links * sizeof(*set->links));
 	}
 	while (*slot != 0)
 		slot = &set->links[*slot].next;
@@ -183,10 +188,13 @@ compile_one(struct exclude_set *set, size_t i, const struct conf_exclude *from,
     struct shim_rules *rules, struct err *e)
 {
 	if ((from->rule != 0) == (from->tag[0] != '\0'))
-		return (err_set(e, ERR_FORMAT, "one of rule and tag, not both, not none"));
+		return (
+		    err_set(e, ERR_FORMAT, "one of rule and tag, not both, not none"));
 	if (from->path[0] != '\0' && from->path[0] != '/' && from->path[0] != '=')
-		return (err_set(e, ERR_FORMAT, "path: found \"%s\"; allowed: a prefix "
-		    "like /search, or an exact path like \"=/login\"", from->path));
+		return (err_set(e, ERR_FORMAT,
+		    "path: found \"%s\"; allowed: a prefix "
+		    "like /search, or an exact path like \"=/login\"",
+		    from->path));
 	if (from->rule != 0 && check_rule(from->rule, e) != ERR_OK)
 		return (e->code);
 	compile_condition(&set->conditions[i], from);
@@ -207,8 +215,8 @@ exclude_new(struct exclude_set **set_r, const struct conf_exclude *from, size_t 
 	if (n == 0)
 		return (ERR_OK);
 	if (n > UINT16_MAX)
-		return (err_set(e, ERR_RANGE, "exclude: %zu entries; at most %d", n,
-		    UINT16_MAX));
+		return (err_set(
+		    e, ERR_RANGE, "exclude: %zu entries; at most %d", n, UINT16_MAX));
 	set = mem_zalloc(sizeof(*set));
 	set->n = n;
 	set->v = mem_zalloc(n * sizeof(*set->v));

@@ -22,6 +22,7 @@ size_t exclude_count(const struct exclude_set *);
 /* For the walk. */
 struct shim_excludes exclude_table(const struct exclude_set *);
 /* Fills `active`, exclude_count long. */
-void exclude_select(const struct exclude_set *, const struct http_request *, bool *active);
+void
+exclude_select(const struct exclude_set *, const struct http_request *, bool *active);
 
 #endif

@@ -37,8 +37,8 @@ struct waf {
 };
 
 /* Finds or parses the base of a policy and takes a reference on it. */
-enum err_code waf_base_get(struct waf_base **base_r, struct waf *,
-    const struct conf_policy *, struct err *);
+enum err_code waf_base_get(
+    struct waf_base **base_r, struct waf *, const struct conf_policy *, struct err *);
 
 #define WAF_SETTINGS_MAX 32
 

@@ -14,7 +14,8 @@
 
 /* What the gateway lets through, the rule set need not refuse again: methods
  * are a matter of the site. */
-#define METHODS "GET HEAD POST OPTIONS PUT PATCH DELETE CHECKOUT COPY LOCK MERGE " \
+#define METHODS                                                            \
+	"GET HEAD POST OPTIONS PUT PATCH DELETE CHECKOUT COPY LOCK MERGE " \
 	"MKACTIVITY MKCALENDAR MKCOL MOVE PROPFIND PROPPATCH REPORT SEARCH UNLOCK"
 
 static void
@@ -75,7 +76,8 @@ make_apps(struct waf_policy *p, const struct conf_policy *c, struct err *e)
 	if (c->crs.apps.n > 0 && strncmp(component, "OWASP_CRS/3", 11) != 0)
 		return (err_set(e, ERR_UNSUPPORTED,
 		    "crs.apps: %s has no applications built in: put its plugins into "
-		    "the folder plugins of crs.path", component));
+		    "the folder plugins of crs.path",
+		    component));
 	for (size_t i = 0; i < c->crs.apps.n; i++) {
 		size_t a = 0;
 
@@ -129,8 +131,8 @@ waf_policy_new(struct waf_policy **policy_r, struct waf *waf, const struct conf_
 		rc = make_apps(p, c, e);
 	}
 	if (rc == ERR_OK)
-		rc = exclude_new(&p->excludes, c->exclude, c->n_exclude, p->base->rules,
-		    c->name, e);
+		rc = exclude_new(
+		    &p->excludes, c->exclude, c->n_exclude, p->base->rules, c->name, e);
 	lock_release(&waf->lock);
 	if (rc != ERR_OK) {
 		waf_policy_free(&p);

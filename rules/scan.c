@@ -36,7 +36,8 @@ static const struct {
 	{ "SecDefaultAction", NULL,
 	    "would change the rule set's rules too: write the actions in each rule" },
 	{ "SecRequestBodyAccess", NULL, "bodies are always inspected; see request_body" },
-	{ "SecRequestBodyLimit*", NULL, "see request_body: inspect, limit, over_inspect" },
+	{ "SecRequestBodyLimit*", NULL,
+	    "see request_body: inspect, limit, over_inspect" },
 	{ "SecRequestBodyNoFilesLimit", NULL, "see request_body: inspect" },
 	{ "SecRequestBodyInMemoryLimit", NULL, "see request_body: inspect" },
 	{ "SecRequestBodyJsonDepthLimit", NULL, "the depth is bounded already" },
@@ -112,8 +113,8 @@ static enum err_code
 refuse(const struct scan *s, const char *what, const char *allow, const char *why)
 {
 	if (allow == NULL)
-		return (err_set(s->e, ERR_UNSUPPORTED, "%s: line %u: %s is not allowed: %s",
-		    s->name, s->line, what, why));
+		return (err_set(s->e, ERR_UNSUPPORTED,
+		    "%s: line %u: %s is not allowed: %s", s->name, s->line, what, why));
 	return (err_set(s->e, ERR_UNSUPPORTED,
 	    "%s: line %u: %s is not allowed: it %s; allow: [%s] in the policy permits it",
 	    s->name, s->line, what, why, allow));
@@ -259,8 +260,8 @@ check_line(const struct scan *s, struct span line)
 }
 
 enum err_code
-scan_rules_text(const char *name, struct span text, const struct conf_strings *allow,
-    struct err *e)
+scan_rules_text(
+    const char *name, struct span text, const struct conf_strings *allow, struct err *e)
 {
 	struct scan s = { .name = name, .allow = allow, .e = e, .line = 1 };
 	struct text joined;
@@ -295,27 +296,56 @@ scan_rules_text(const char *name, struct span text, const struct conf_strings *a
 }
 
 enum err_code
-scan_rules_file(const char *path, const struct conf_strings *allow, struct err *e)
+scan_read(const char *path, struct text *text, struct err *e)
 {
-	struct text text;
 	char block[8192];
-	enum err_code rc;
+	enum err_code rc = ERR_OK;
 	size_t n;
 	FILE *f;
 
+	text_init(text, FILE_MAX_BYTES);
 	f = fopen(path, "re");
 	if (f == NULL)
 		return (err_errno(e, "%s", path));
-	text_init(&text, FILE_MAX_BYTES);
 	while ((n = fread(block, 1, sizeof(block), f)) > 0)
-		text_put(&text, span_mem(block, n));
+		text_put(text, span_mem(block, n));
 	if (ferror(f))
 		rc = err_errno(e, "%s", path);
-	else if (text.overflow)
-		rc = err_set(e, ERR_RANGE, "%s: larger than %u bytes", path, FILE_MAX_BYTES);
-	else
-		rc = scan_rules_text(path, text_span(&text), allow, e);
+	else if (text->overflow)
+		rc = err_set(
+		    e, ERR_RANGE, "%s: larger than %u bytes", path, FILE_MAX_BYTES);
 	(void)fclose(f);
+	return (rc);
+}
+
+enum err_code
+scan_rules_file(const char *path, const struct conf_strings *allow, struct err *e)
+{
+	struct text text;
+	enum err_code rc;
+
+	rc = scan_read(path, &text, e);
+	if (rc == ERR_OK)
+		rc = scan_rules_text(path, text_span(&text), allow, e);
 	text_free(&text);
 	return (rc);
+}
+
+unsigned
+scan_find_rule(struct span text, uint32_t id)
+{
+	char bare[24], quoted[24];
+	struct span rest = text, line;
+	unsigned n = 0;
+
+	(void)snprintf(bare, sizeof(bare), "id:%u", id);
+	(void)snprintf(quoted, sizeof(quoted), "id:'%u", id);
+	while (span_split(&rest, '\n', &line)) {
+		n++;
+		if (!span_starts(span_trim(line), SPAN("#")) &&
+		    (span_find(line, span_of(bare)) != SIZE_MAX ||
+			span_find(line, span_of(quoted)) != SIZE_MAX))
+			return (n);
+	}
+	return (0);
 }

@@ -6,15 +6,20 @@
 #ifndef YETT_RULES_SCAN_H
 #define YETT_RULES_SCAN_H
 
+#include "gateway/base/buf.h"
 #include "gateway/base/err.h"
 #include "gateway/base/span.h"
 #include "gateway/conf/conf.h"
 
 /* `allow`: of remote_rules exec lua inspect_file rbl. Errors name file, line
  * and what to do instead. */
-enum err_code scan_rules_file(const char *path, const struct conf_strings *allow,
-    struct err *);
-enum err_code scan_rules_text(const char *name, struct span text,
-    const struct conf_strings *allow, struct err *);
+enum err_code
+scan_rules_file(const char *path, const struct conf_strings *allow, struct err *);
+enum err_code scan_rules_text(
+    const char *name, struct span text, const struct conf_strings *allow, struct err *);
+/* The line of the rule with that id; 0 when it isn't found. */
+unsigned scan_find_rule(struct span text, uint32_t id);
+/* The file's text; the caller frees it. */
+enum err_code scan_read(const char *path, struct text *, struct err *);
 
 #endif

@@ -39,8 +39,8 @@ struct shim_rules;
 struct shim_rules *shim_rules_new(struct shim_engine *);
 void shim_rules_free(struct shim_rules **);
 /* False: `error` has the parser's word, with file and line. */
-bool shim_rules_add_text(struct shim_rules *, const char *name, const char *text,
-    struct text *error);
+bool shim_rules_add_text(
+    struct shim_rules *, const char *name, const char *text, struct text *error);
 bool shim_rules_add_file(struct shim_rules *, const char *path, struct text *error);
 /* What was added from here on is the operator's own. */
 void shim_rules_own(struct shim_rules *);
@@ -102,8 +102,13 @@ void shim_set_tx(struct shim_txn *, const char *name, struct span value);
 void shim_connection(struct shim_txn *, const char *client, uint16_t client_port,
     const char *local, uint16_t local_port);
 void shim_request(struct shim_txn *, const struct http_request *);
-enum shim_body { SHIM_BODY_RAW, SHIM_BODY_FORM, SHIM_BODY_MULTIPART, SHIM_BODY_JSON,
-	SHIM_BODY_XML };
+enum shim_body {
+	SHIM_BODY_RAW,
+	SHIM_BODY_FORM,
+	SHIM_BODY_MULTIPART,
+	SHIM_BODY_JSON,
+	SHIM_BODY_XML
+};
 /* What the body is, found by the caller; before phase 1. */
 void shim_body_kind(struct shim_txn *, enum shim_body);
 bool shim_body_append(struct shim_txn *, const void *, size_t);

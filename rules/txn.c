@@ -16,6 +16,8 @@
 #define LONG_BODY 1024
 #define LONG_ARGUMENTS 12
 #define LONG_HEAD 3072
+/* A cut body may bring a few arguments of Yett's own. */
+#define ARGUMENTS_SLACK 8
 
 struct waf_txn *
 waf_txn_new(struct waf_policy *policy, const struct http_request *request,
@@ -51,8 +53,7 @@ waf_txn_new(struct waf_policy *policy, const struct http_request *request,
 	}
 	(void)netaddr_ip_text(client->peer, peer);
 	(void)netaddr_ip_text(client->local, local);
-	shim_connection(
-	    txn->shim, peer, client->peer->port, local, client->local->port);
+	shim_connection(txn->shim, peer, client->peer->port, local, client->local->port);
 	return (txn);
 }
 
@@ -109,8 +110,8 @@ over(const struct waf_txn *txn)
 /* --- Yett's own checks ------------------------------------------------------ */
 
 static void
-refuse(struct waf_txn *txn, enum waf_own_hit id, const char *message, struct span variable,
-    struct span value)
+refuse(struct waf_txn *txn, enum waf_own_hit id, const char *message,
+    struct span variable, struct span value)
 {
 	struct waf_hit hit = {
 		.id = id,
@@ -142,8 +143,8 @@ count_cookies(const struct http_request *rq)
 
 /* What the body adds to the arguments of the query; what is wrong with it. */
 static bool
-check_body(struct waf_txn *txn, enum shim_body kind, struct span body,
-    struct span *boundary_r)
+check_body(
+    struct waf_txn *txn, enum shim_body kind, struct span body, struct span *boundary_r)
 {
 	struct span type = http_fields_value(&txn->request->fields, HTTP_CONTENT_TYPE);
 	uint64_t n = body_arguments_urlencoded(txn->request->target.query), parts = 0;
@@ -229,12 +230,27 @@ allow_media_type(struct waf_txn *txn, enum shim_body kind)
 
 	if (kind != SHIM_BODY_JSON && kind != SHIM_BODY_XML)
 		return;
-	n = body_media_type(
-	    http_fields_value(&txn->request->fields, HTTP_CONTENT_TYPE), type, sizeof(type));
+	n = body_media_type(http_fields_value(&txn->request->fields, HTTP_CONTENT_TYPE),
+	    type, sizeof(type));
 	if (memchr(type, '|', n) != NULL || memchr(type, ' ', n) != NULL)
 		return;
 	n = (size_t)snprintf(all, sizeof(all), "%s |%s|", known, type);
 	shim_set_tx(txn->shim, "allowed_request_content_type", span_mem(all, n));
+}
+
+/* The head of a part that the cut went through: the engine would refuse half a
+ * head, but the names in it must be seen. */
+static void
+show_cut(struct waf_txn *txn, struct span head)
+{
+	size_t quote, end, n = 0;
+
+	while ((quote = span_index(head, '"')) != SIZE_MAX && n < ARGUMENTS_SLACK) {
+		head = span_cut(head, quote + 1, head.n);
+		end = ++n < ARGUMENTS_SLACK ? span_index(head, '"') : SIZE_MAX;
+		shim_body_argument(txn->shim, "yett.cut", span_cut(head, 0, end));
+		head = span_cut(head, end == SIZE_MAX ? end : end + 1, head.n);
+	}
 }
 
 static void
@@ -252,12 +268,12 @@ inspect_body(struct waf_txn *txn, enum shim_body kind, struct span bytes,
 	if (closed)
 		(void)shim_body_append(txn->shim, close.p, close.n);
 	shim_body_parse(txn->shim, truncated && !closed);
-	if (keep < bytes.n)
-		shim_body_argument(
-		    txn->shim, "yett.cut", span_cut(bytes, keep, bytes.n));
+	if (kind == SHIM_BODY_MULTIPART && keep < bytes.n)
+		show_cut(txn, span_cut(bytes, keep, bytes.n));
 	text_free(&close);
-	if (shim_arguments(txn->shim) > txn->policy->arguments + 1)
-		refuse(txn, WAF_HIT_ARGUMENTS, "too many arguments", SPAN("ARGS"), SPAN_NONE);
+	if (shim_arguments(txn->shim) > txn->policy->arguments + ARGUMENTS_SLACK)
+		refuse(txn, WAF_HIT_ARGUMENTS, "too many arguments", SPAN("ARGS"),
+		    SPAN_NONE);
 	else
 		shim_phase(txn->shim, 2);
 }
@@ -274,8 +290,8 @@ waf_request(struct waf_txn *txn, const struct waf_body *body)
 	shim_request(txn->shim, txn->request);
 	shim_body_kind(txn->shim, kind);
 	if (!load_body(body, &bytes, &owned)) {
-		refuse(txn, WAF_HIT_BODY, "the body could not be read", SPAN("REQUEST_BODY"),
-		    SPAN_NONE);
+		refuse(txn, WAF_HIT_BODY, "the body could not be read",
+		    SPAN("REQUEST_BODY"), SPAN_NONE);
 	} else if (check_head(txn) && check_body(txn, kind, bytes, &boundary)) {
 		allow_media_type(txn, kind);
 		shim_phase(txn->shim, 1);
@@ -304,8 +320,8 @@ type_matches(const char *pattern, struct span type)
 	struct span p = span_of(pattern);
 
 	if (span_ends(p, SPAN("/*")))
-		return (span_eq_nocase(
-		    span_cut(type, 0, p.n - 1), span_cut(p, 0, p.n - 1)));
+		return (
+		    span_eq_nocase(span_cut(type, 0, p.n - 1), span_cut(p, 0, p.n - 1)));
 	return (span_eq_nocase(type, p));
 }
 
@@ -366,5 +382,6 @@ waf_is_long(const struct http_request *request, const struct waf_body *body)
 	kind = body_kind(http_fields_value(&request->fields, HTTP_CONTENT_TYPE));
 	if (kind == SHIM_BODY_FORM && body->fd < 0)
 		arguments += body_arguments_urlencoded(body->memory);
-	return (body->bytes > LONG_BODY || arguments > LONG_ARGUMENTS || head > LONG_HEAD);
+	return (
+	    body->bytes > LONG_BODY || arguments > LONG_ARGUMENTS || head > LONG_HEAD);
 }

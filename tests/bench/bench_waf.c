@@ -72,9 +72,11 @@ form_body(void)
 
 	text_init(&t, 1 << 16);
 	for (unsigned i = 0; i < 12; i++)
-		text_printf(&t, "%sfield%u=The+quick+brown+fox+jumps+over+the+lazy+dog+and+"
+		text_printf(&t,
+		    "%sfield%u=The+quick+brown+fox+jumps+over+the+lazy+dog+and+"
 		    "then+sits+down+to+rest+for+a+while+in+the+shade+of+an+old+oak%%2C+"
-		    "number+%u", i != 0 ? "&" : "", i, i);
+		    "number+%u",
+		    i != 0 ? "&" : "", i, i);
 	text_putc(&t, '\0');
 	return (t.p);
 }
@@ -87,7 +89,8 @@ json_objects(void)
 	text_init(&t, 1 << 16);
 	text_putc(&t, '[');
 	for (unsigned i = 0; i < 60; i++)
-		text_printf(&t, "%s{\"id\":%u,\"name\":\"article number %u\",\"price\":%u.50,"
+		text_printf(&t,
+		    "%s{\"id\":%u,\"name\":\"article number %u\",\"price\":%u.50,"
 		    "\"stock\":%u,\"new\":true,\"colour\":\"dark green\"}",
 		    i != 0 ? "," : "", i, i, i, i * 3);
 	text_puts(&t, "]");
@@ -110,7 +113,8 @@ json_strings(void)
 }
 
 static struct kind
-make(const char *name, const char *method, const char *target, const char *type, char *body)
+make(const char *name, const char *method, const char *target, const char *type,
+    char *body)
 {
 	return ((struct kind){ name,
 	    rig_head(method, target, type, body != NULL ? strlen(body) : 0), body });
@@ -127,8 +131,10 @@ make_kinds(struct kind *k)
 	k[n++] = make("GET, browser fields", "GET", "/index.html", NULL, NULL);
 	k[n++] = make("GET, 6 query parameters", "GET", QUERY, NULL, NULL);
 	k[n++] = make("form, 12 fields", "POST", "/order", FORM, form_body());
-	k[n++] = make("JSON, 360 values", "POST", "/api", "application/json", json_objects());
-	k[n++] = make("JSON, 999 strings", "POST", "/api", "application/json", json_strings());
+	k[n++] =
+	    make("JSON, 360 values", "POST", "/api", "application/json", json_objects());
+	k[n++] =
+	    make("JSON, 999 strings", "POST", "/api", "application/json", json_strings());
 	k[n++] = make("attack in the query", "GET", "/?id=1%27%20OR%201=1--", NULL, NULL);
 	return (n);
 }
@@ -139,9 +145,14 @@ memory_of_policies(struct waf *waf)
 {
 	static const char *get[] = { "GET" };
 	struct conf_exclude exclude[3] = {
-		{ .rule = 942100, .tag = "", .target = "ARGS:q", .path = "=/search",
+		{ .rule = 942100,
+		    .tag = "",
+		    .target = "ARGS:q",
+		    .path = "=/search",
 		    .method = { get, 1 } },
-		{ .rule = 0, .tag = "attack-xss", .target = "ARGS:/^item\\..*\\.note$/",
+		{ .rule = 0,
+		    .tag = "attack-xss",
+		    .target = "ARGS:/^item\\..*\\.note$/",
 		    .path = "/api/" },
 		{ .rule = 920420, .tag = "", .target = "", .path = "" },
 	};
@@ -166,15 +177,16 @@ memory_of_policies(struct waf *waf)
 		printf("500 policies with 3 exclusions each: %.1f KiB and %.0f us each\n",
 		    (double)(after.uordblks - before.uordblks) / 500 / 1024, began / 500);
 	else
-		printf("500 policies: %.0f us each (memory: run without another allocator)\n",
+		printf("500 policies: %.0f us each (memory: run without another "
+		       "allocator)\n",
 		    began / 500);
 	for (unsigned i = 0; i < 500; i++)
 		waf_policy_free(&policies[i]);
 }
 
 static void
-bench_kinds(struct waf *waf, const char *crs, const char *label, double seconds,
-    const char *only)
+bench_kinds(
+    struct waf *waf, const char *crs, const char *label, double seconds, const char *only)
 {
 	struct conf_policy c = rig_policy();
 	struct waf_policy *policy;
@@ -195,7 +207,7 @@ bench_kinds(struct waf *waf, const char *crs, const char *label, double seconds,
 	    ((double)after.uordblks - (double)before.uordblks) / 1e6);
 	for (unsigned i = 0; i < n; i++) {
 		bool skip = (only != NULL && strstr(kinds[i].name, only) == NULL) ||
-		    (crs[0] != '\0' && strstr(kinds[i].name, "attack") != NULL);
+			    (crs[0] != '\0' && strstr(kinds[i].name, "attack") != NULL);
 
 		if (!skip)
 			printf("  %-28s %10.1f us\n", kinds[i].name,

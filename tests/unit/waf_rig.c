@@ -37,8 +37,8 @@ rig_head(const char *method, const char *target, const char *content_type, size_
 
 	if (content_type != NULL) {
 		free(type);
-		type = mem_printf("Content-Type: %s\r\nContent-Length: %zu\r\n",
-		    content_type, n);
+		type = mem_printf(
+		    "Content-Type: %s\r\nContent-Length: %zu\r\n", content_type, n);
 	}
 	head = mem_printf(
 	    "%s %s HTTP/1.1\r\n"
@@ -100,10 +100,12 @@ rig_request_free(struct rig_request *r)
 struct waf_txn *
 rig_txn(struct waf_policy *policy, const struct rig_request *r)
 {
-	static const struct netaddr peer = { .family = NETADDR_IP4, .port = 40000,
-		.ip = { 192, 0, 2, 7 } };
-	static const struct netaddr local = { .family = NETADDR_IP4, .port = 443,
-		.ip = { 127, 0, 0, 1 } };
+	static const struct netaddr peer = {
+		.family = NETADDR_IP4, .port = 40000, .ip = { 192, 0, 2, 7 }
+	};
+	static const struct netaddr local = {
+		.family = NETADDR_IP4, .port = 443, .ip = { 127, 0, 0, 1 }
+	};
 	struct waf_client client = { &peer, &local, "01J0000000000000000000TEST" };
 
 	return (waf_txn_new(policy, &r->http, &client));
@@ -124,7 +126,8 @@ rig_print(const struct waf_verdict *v)
 	printf("%s%s status %u score %u/%u\n", v->refuse ? "refuse" : "pass",
 	    v->detected ? " detected" : "", v->status, v->score, v->threshold);
 	for (uint32_t i = 0; i < v->n_hits; i++)
-		printf("  %u phase %u severity %u score %u %.*s = \"%.*s\": %.*s (%u tags)\n",
+		printf("  %u phase %u severity %u score %u %.*s = \"%.*s\": %.*s (%u "
+		       "tags)\n",
 		    v->hits[i].id, v->hits[i].phase, v->hits[i].severity,
 		    v->hits[i].score, SPAN_FMT(v->hits[i].variable),
 		    SPAN_FMT(v->hits[i].value), SPAN_FMT(v->hits[i].message),

@@ -12,7 +12,7 @@
 struct rig_request {
 	struct arena *arena;
 	struct http_field fields[128];
-	char *text;			/* the head; spans point into it */
+	char *text; /* the head; spans point into it */
 	struct http_request http;
 	struct waf_body body;
 };
@@ -24,7 +24,8 @@ struct conf_policy rig_policy(void);
 void rig_request_init(struct rig_request *, const char *head, struct span body);
 void rig_request_free(struct rig_request *);
 /* "POST /path" with the usual fields of a browser, and a body with its type. */
-char *rig_head(const char *method, const char *target, const char *content_type, size_t n);
+char *
+rig_head(const char *method, const char *target, const char *content_type, size_t n);
 
 struct waf_txn *rig_txn(struct waf_policy *, const struct rig_request *);
 /* Is there a hit of that rule? */
