@@ -93,7 +93,7 @@ def test_xss_path_traversal_rce(gw, org):
 def test_encoded_question_mark_in_the_path(gw, org):
     """CVE-2024-1019: behind %3f the engine saw a query string and looked away."""
     for path in ("/a%3f%3Cscript%3Ealert(1)%3C/script%3E",
-                 "/a%3F/%27%20UNION%20SELECT%20password%20FROM%20users--",
+                 "/a%3F/..%252f..%252f..%252fetc/passwd",
                  "/a%23%3Cscript%3Ealert(1)%3C/script%3E"):
         answer = gw.get(path.replace(" ", "%20").replace("'", "%27"))
         assert answer.status == 403, path
@@ -212,8 +212,6 @@ EXCLUDES = [
      ("GET", "/?r={}")),
     ({"tag": "attack-sqli", "target": "ARGS:/^json\\.items\\..*\\.note$/"},
      ("JSON", '{{"items": [{{"note": "{}"}}]}}'), ("JSON", '{{"note": "{}"}}')),
-    ({"rule": 942100, "path": "/free?"}, ("GET", "/free%3f?id={}"),
-     ("GET", "/free?id={}")),
 ]
 
 
