@@ -1,10 +1,11 @@
 # packaging: installing, running and checking on Debian
 packaging_tests = packaging/tests/examples.sh packaging/tests/hardening.sh
+TESTS += $(packaging_tests)
 EXTRA_DIST += $(packaging_tests) .ci/run \
 	packaging/packages.sh packaging/check.sh packaging/quickstart.sh packaging/tally.py \
 	packaging/demo/app.py packaging/systemd/yett.service.in
 
-dist_doc_DATA = README.md LICENSE CHANGELOG.md
+dist_doc_DATA = README.md LICENSE CHANGELOG.md CONTRIBUTING.md
 examplesdir = $(docdir)/examples
 dist_examples_DATA = packaging/examples/yett.yaml packaging/examples/full.yaml \
 	packaging/logrotate/yett packaging/systemd/yett.sysusers

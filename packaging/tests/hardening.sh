@@ -9,9 +9,13 @@ set -euo pipefail
 binary=$top_builddir/yett
 failed=0
 
+# expect WHAT REGEX READELF-OPTION
 expect()
 {
-	if grep -qE "$2"; then
+	local said
+
+	said=$(readelf -W "$3" "$binary")
+	if grep -qE "$2" <<<"$said"; then
 		echo "ok: $1"
 	else
 		echo "missing: $1"
@@ -19,14 +23,14 @@ expect()
 	fi
 }
 
-readelf -hW "$binary" | expect "position-independent" 'Type: +DYN'
-readelf -lW "$binary" | expect "read-only relocations" 'GNU_RELRO'
-readelf -dW "$binary" | expect "bound at start" 'BIND_NOW|FLAGS.* NOW'
-readelf -lW "$binary" | expect "stack not executable" 'GNU_STACK.* RW +0x'
-readelf -sW "$binary" | expect "stack protector" '__stack_chk_fail'
+expect "position-independent" 'Type: +DYN' -h
+expect "read-only relocations" 'GNU_RELRO' -l
+expect "bound at start" 'BIND_NOW|FLAGS.* NOW' -d
+expect "stack not executable" 'GNU_STACK.* RW +0x' -l
+expect "stack protector" '__stack_chk_fail' -s
 if grep -q '#define YETT_LOCK_CHECK' "$top_builddir/config.h"; then
 	echo "skipped: checked libc calls (a sanitizer build)"
 else
-	readelf -sW "$binary" | expect "checked libc calls" '__[a-z]+_chk@'
+	expect "checked libc calls" '__[a-z]+_chk@' -s
 fi
 exit "$failed"
