@@ -130,6 +130,10 @@ request_refuse(struct request *req, uint16_t status, const char *reason, const c
 		req->refusal.status = status;
 		req->refusal.reason = reason;
 		req->refusal.detail = detail;
+		/* who disagrees about the protocol may disagree about where the
+		 * next request begins */
+		if (reason != NULL && strcmp(reason, "protocol") == 0)
+			req->keepalive = false;
 	}
 	return (STEP_REPLY);
 }
@@ -203,7 +207,8 @@ request_begin(struct request *req)
 	take_head(req);
 	http = &req->http;
 	req->keepalive = req->head.keepalive;
-	req->body_done = http->framing == H1_NO_BODY;
+	req->body_done = http->framing == H1_NO_BODY ||
+	    (http->framing == H1_LENGTH && http->content_length == 0);
 	if (req->conn->plain_on_tls)
 		return (request_refuse(req, 400, "protocol", "plain HTTP on a TLS port"));
 	rc = uri_target_parse(&http->target, req->arena, http->method, http->raw_target);
