@@ -13,6 +13,7 @@
 #include "gateway/base/log.h"
 #include "gateway/cli/cli.h"
 #include "gateway/conf/conf.h"
+#include "gateway/conf/reference.h"
 #include "gateway/route/route.h"
 #include "gateway/tls/tls.h"
 #include "gateway/upstream/upstream.h"

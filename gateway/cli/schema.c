@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 #include "gateway/cli/cli.h"
-#include "gateway/conf/conf.h"
+#include "gateway/conf/reference.h"
 
 static const char HELP[] =
     "usage: yett schema [--reference]\n"

@@ -1,27 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* gateway/conf/conf.h - the configuration as plain structs. Read by conf_load
- * from YAML through the directive tables (directives.c); never changed after.
+ * from YAML through the directive tables; never changed after.
  * Durations are microseconds, sizes bytes. Strings are NUL-terminated, never
  * NULL ("" when left out) and live as long as the struct conf. */
 #ifndef YETT_CONF_H
 #define YETT_CONF_H
 
 #include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 
-#include "gateway/base/buf.h"
-#include "gateway/base/err.h"
 #include "gateway/base/netaddr.h"
-
-/* Where a value stands, for errors found after reading. */
-struct conf_place {
-	const char *file;
-	unsigned line, column;		/* from 1; 0: a default */
-};
+#include "gateway/conf/problem.h"
 
 struct conf_strings { const char **v; size_t n; };
-
 struct conf_certificate {
 	struct conf_place place;
 	const char *certificate, *key;	/* PEM paths, made absolute against the file */
@@ -145,38 +135,15 @@ struct conf {
 	} logs;
 };
 
-/* One finding; conf_load collects all there are, in order of file and line. */
-struct conf_problem {
-	struct conf_place place;
-	char field[160];		/* "policies.default.crs.paranoia" */
-	char text[640];			/* found, allowed, nearest field */
-};
-
-struct conf_problems { struct conf_problem *v; size_t n; };
-
 /* Reads `path` and what it includes. NULL when there is any problem. Problems
  * are the caller's: conf_problems_free. One thread at a time. */
 struct conf *conf_load(const char *path, struct conf_problems *problems_r);
-/* The same for text made in memory (`yett run --protect`); `name` stands for
- * the file in problems, relative paths are against the working folder. */
+/* The same for text made in memory (`yett run --protect`), which may include
+ * nothing; `name` stands for the file in problems, relative paths are against
+ * the working folder. */
 struct conf *conf_load_text(const char *name, struct span yaml,
     struct conf_problems *problems_r);
 void conf_free(struct conf **);
-void conf_problems_add(struct conf_problems *, const struct conf_place *,
-    const char *field, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
-/* "file:line:column: field: text" without a newline, for a person. */
-void conf_problem_text(const struct conf_problem *, struct text *);
-/* By file, line and column; conf_load has done so with what it gives. */
-void conf_problems_sort(struct conf_problems *);
-void conf_problems_free(struct conf_problems *);
-
-/* From the same tables: the JSON Schema, the reference page in Markdown, and
- * `yett check --explain FIELD` ("limits.*.rate"); false for an unknown field. */
-void conf_schema(struct text *);
-void conf_reference(struct text *);
-bool conf_explain(struct span field, struct text *);
-
 const struct conf_pool *conf_find_pool(const struct conf *, const char *name);
 const struct conf_policy *conf_find_policy(const struct conf *, const char *name);
 

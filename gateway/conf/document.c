@@ -167,9 +167,12 @@ check_twice(struct node *map)
 static void
 close_node(struct builder *b)
 {
-	b->depth--;
-	if (b->open[b->depth]->kind == NODE_MAP)
-		check_twice(b->open[b->depth]);
+	struct node *node;
+
+	CHECK(b->depth > 0);
+	node = b->open[--b->depth];
+	if (node->kind == NODE_MAP)
+		check_twice(node);
 }
 
 static void
@@ -264,6 +267,8 @@ document_read(struct arena *arena, const char *file, struct span yaml,
 	}
 	if (!check_bytes(&b, yaml))
 		return (NULL);
+	if (span_starts(yaml, SPAN("\xef\xbb\xbf"))) /* a byte order mark */
+		yaml = span_cut(yaml, 3, yaml.n);
 	CHECK(yaml_parser_initialize(&parser) == 1);
 	yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
 	yaml_parser_set_input_string(

@@ -64,11 +64,11 @@ parse_loose(const struct field *f, struct span text, union field_value *v)
 	}
 }
 
-/* What bounds compare by. */
-static uint64_t
-magnitude(const struct field *f, const union field_value *v)
+uint64_t
+field_magnitude(const struct field *f, const union field_value *v)
 {
 	switch (f->type) {
+	case FIELD_TRUTH: return (v->truth);
 	case FIELD_NUMBER: return (v->number);
 	case FIELD_SIZE: return (v->size);
 	case FIELD_DURATION: return ((uint64_t)v->duration);
@@ -83,7 +83,7 @@ bound(const struct field *f, const char *text)
 	union field_value v;
 
 	CHECK(parse_loose(f, span_of(text), &v));
-	return (magnitude(f, &v));
+	return (field_magnitude(f, &v));
 }
 
 bool
@@ -93,19 +93,32 @@ field_parse(const struct field *f, struct span text, union field_value *v)
 		return (false);
 	if (field_choice(f, text) != NULL)
 		return (true);
-	if (f->min != NULL && magnitude(f, v) < bound(f, f->min))
+	if (f->min != NULL && field_magnitude(f, v) < bound(f, f->min))
 		return (false);
-	return (f->max == NULL || magnitude(f, v) <= bound(f, f->max));
+	return (f->max == NULL || field_magnitude(f, v) <= bound(f, f->max));
 }
 
+/* " (us, ms, s, m, h, d)" behind what has units. */
 static void
-list_units(const struct value_unit *unit, const char *before, struct text *out)
+list_units(enum field_type type, struct text *out)
 {
+	const struct value_unit *unit;
+	const char *before = " (";
+
+	switch (type) {
+	case FIELD_DURATION: unit = value_duration_units; break;
+	case FIELD_SIZE: unit = value_size_units; break;
+	case FIELD_RATE:
+		unit = value_rate_units;
+		before = " (per ";
+		break;
+	default: return;
+	}
 	for (; unit->name != NULL; unit++) {
-		text_puts(out, before);
-		text_puts(out, unit->name);
+		text_printf(out, "%s%s", before, unit->name);
 		before = ", ";
 	}
+	text_putc(out, ')');
 }
 
 static const char *
@@ -164,14 +177,7 @@ field_allowed(const struct field *f, struct text *out)
 		return;
 	}
 	text_puts(out, f->form != NULL ? f->form : type_form(f->type));
-	if (f->type == FIELD_DURATION)
-		list_units(value_duration_units, " (", out);
-	else if (f->type == FIELD_SIZE)
-		list_units(value_size_units, " (", out);
-	else if (f->type == FIELD_RATE)
-		list_units(value_rate_units, " (per ", out);
-	if (f->type == FIELD_DURATION || f->type == FIELD_SIZE || f->type == FIELD_RATE)
-		text_putc(out, ')');
+	list_units(f->type, out);
 	if (f->min != NULL && f->max != NULL)
 		text_printf(out, ", %s to %s", f->min, f->max);
 	if (f->choices != NULL) {

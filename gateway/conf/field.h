@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* gateway/conf/field.h - the directive tables: one row per field makes the
  * reader, the bounds, the defaults, the JSON Schema, the reference page and
- * --explain. Rows are constant. The macros that name a struct member fix the
- * member's type: a row of the wrong type does not compile. */
+ * --explain. Rows are constant; rows.h has the macros to write them with. */
 #ifndef YETT_CONF_FIELD_H
 #define YETT_CONF_FIELD_H
 
@@ -90,6 +89,8 @@ union field_value {
 /* A single value of the field, bounds included; false for what is not allowed.
  * Of a string, path or name only that it is there where it must be. */
 bool field_parse(const struct field *, struct span text, union field_value *value_r);
+/* What bounds compare by; 0 for what has none. */
+uint64_t field_magnitude(const struct field *, const union field_value *);
 /* NULL when the field has no such word. */
 const struct choice *field_choice(const struct field *, struct span word);
 bool field_is_list(const struct field *);
@@ -99,53 +100,5 @@ void field_allowed(const struct field *, struct text *);
 const struct field *map_field(const struct map *, struct span name);
 /* The field whose name is nearest to what was typed, or NULL. */
 const struct field *map_nearest(const struct map *, struct span typed);
-
-/* Where a member is; fails to compile unless it is of type `T`. Enums are of
- * type unsigned to the compiler. */
-#define FIELD_AT(S, member, T)						\
-	(offsetof(struct S, member) +					\
-	    _Generic(((struct S *)NULL)->member, T: (size_t)0))
-
-#define TRUTH(S, m)	.type = FIELD_TRUTH, .offset = FIELD_AT(S, m, bool)
-#define NUMBER(S, m)	.type = FIELD_NUMBER, .offset = FIELD_AT(S, m, uint32_t)
-#define SIZE(S, m)	.type = FIELD_SIZE, .offset = FIELD_AT(S, m, uint64_t)
-#define DURATION(S, m)	.type = FIELD_DURATION, .offset = FIELD_AT(S, m, int64_t)
-#define WORD(S, m, W)	.type = FIELD_WORD, .choices = (W), .offset = FIELD_AT(S, m, unsigned)
-#define WORD_INT(S, m, W)	.type = FIELD_WORD, .choices = (W), .offset = FIELD_AT(S, m, int)
-#define STRING(S, m)	.type = FIELD_STRING, .offset = FIELD_AT(S, m, const char *)
-#define PATH(S, m)	.type = FIELD_PATH, .offset = FIELD_AT(S, m, const char *)
-#define ADDRESS(S, m)	.type = FIELD_ADDRESS, .offset = FIELD_AT(S, m, struct netaddr)
-#define POOL(S, m)	.type = FIELD_POOL, .offset = FIELD_AT(S, m, const char *)
-#define POLICY(S, m)	.type = FIELD_POLICY, .offset = FIELD_AT(S, m, const char *)
-#define STRINGS(S, m)	.type = FIELD_STRINGS, .offset = FIELD_AT(S, m, struct conf_strings)
-#define HOSTS(S, m)	.type = FIELD_HOSTS, .offset = FIELD_AT(S, m, struct conf_strings)
-#define WORDS(S, m, W)	.type = FIELD_WORDS, .choices = (W), \
-	.offset = FIELD_AT(S, m, struct conf_strings)
-#define FILES(S, m)	.type = FIELD_FILES, .offset = FIELD_AT(S, m, struct conf_strings)
-/* A mapping whose members belong to the struct around it; PRESENT notes in a
- * bool that it was there. */
-#define MAP(M)		.type = FIELD_MAP, .map = &map_##M, .offset = FIELD_NOWHERE
-#define MAP_PRESENT(S, m, M)	.type = FIELD_MAP, .map = &map_##M, \
-	.offset = FIELD_AT(S, m, bool)
-/* `m` and `n_m` of struct S hold elements of struct conf_M, read by map_M. */
-#define LIST(S, m, M)	.type = FIELD_LIST, .map = &map_##M, \
-	.offset = FIELD_AT(S, m, struct conf_##M *), \
-	.count_offset = FIELD_AT(S, n_##m, size_t)
-#define DICT(S, m, M)	.type = FIELD_DICT, .map = &map_##M, \
-	.offset = FIELD_AT(S, m, struct conf_##M *), \
-	.count_offset = FIELD_AT(S, n_##m, size_t)
-/* A field that is understood and not built: nothing is stored. */
-#define LATER(T)	.type = FIELD_##T, .later = true, .offset = FIELD_NOWHERE
-#define LATER_WORD(W)	LATER(WORD), .choices = (W)
-#define LATER_MAP(T, M)	LATER(T), .map = &map_##M
-/* Built, read by hand in a finish function or the reader. */
-#define BY_HAND(T)	.type = FIELD_##T, .offset = FIELD_NOWHERE
-
-#define ROWS(rows)	.fields = (rows), .n_fields = sizeof(rows) / sizeof((rows)[0])
-#define ELEMENT(S)	.size = sizeof(struct S), \
-	.place_offset = offsetof(struct S, place), .name_offset = FIELD_NOWHERE
-#define NAMED_ELEMENT(S)	.size = sizeof(struct S), \
-	.place_offset = offsetof(struct S, place), .name_offset = offsetof(struct S, name)
-#define WITHIN		.place_offset = FIELD_NOWHERE, .name_offset = FIELD_NOWHERE
 
 #endif

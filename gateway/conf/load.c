@@ -47,12 +47,14 @@ read_text(struct reader *r, struct arena *tree, struct span yaml)
 {
 	const struct node *root = document_read(tree, r->file, yaml, r->problems);
 
-	if (root == NULL) {
-		r->incomplete = true;
-		return (NULL);
-	}
-	reader_map(r, &map_root, root, r->conf);
-	return (root);
+	if (root != NULL && root->wrong != NULL)
+		reader_problem(r, root, "%s", root->wrong);
+	else if (root != NULL)
+		reader_map(r, &map_root, root, r->conf);
+	if (root != NULL && root->wrong == NULL && root->kind == NODE_MAP)
+		return (root);
+	r->incomplete = true;
+	return (NULL);
 }
 
 static void

@@ -11,9 +11,12 @@ gateway_conf_libconf_a_SOURCES = \
 	gateway/conf/finish.c \
 	gateway/conf/load.c \
 	gateway/conf/problem.c \
+	gateway/conf/problem.h \
 	gateway/conf/reader.c \
 	gateway/conf/reader.h \
 	gateway/conf/reference.c \
+	gateway/conf/reference.h \
+	gateway/conf/rows.h \
 	gateway/conf/schema.c \
 	gateway/conf/settle.c \
 	gateway/conf/settle.h \
@@ -25,3 +28,21 @@ gateway_conf_libconf_a_SOURCES = \
 	gateway/conf/tables_site.c \
 	gateway/conf/value.c \
 	gateway/conf/value.h
+
+if HAVE_CMOCKA
+check_PROGRAMS += \
+	tests/unit/test_conf \
+	tests/unit/test_conf_files \
+	tests/unit/test_conf_reference \
+	tests/unit/test_conf_value
+endif
+CONF_TEST_LIBS = gateway/conf/libconf.a gateway/base/libbase.a $(YAML_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_conf_SOURCES = tests/unit/test_conf.c
+tests_unit_test_conf_LDADD = $(CONF_TEST_LIBS)
+tests_unit_test_conf_files_SOURCES = tests/unit/test_conf_files.c
+tests_unit_test_conf_files_LDADD = $(CONF_TEST_LIBS)
+tests_unit_test_conf_reference_SOURCES = tests/unit/test_conf_reference.c
+tests_unit_test_conf_reference_LDADD = $(CONF_TEST_LIBS)
+tests_unit_test_conf_value_SOURCES = tests/unit/test_conf_value.c
+tests_unit_test_conf_value_LDADD = $(CONF_TEST_LIBS)
+EXTRA_DIST += tests/unit/data/contract.yaml

@@ -2,7 +2,7 @@
 /* The list of what is wrong with a configuration. */
 #include "config.h"
 
-#include "gateway/conf/conf.h"
+#include "gateway/conf/problem.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -93,12 +93,14 @@ conf_problem_text(const struct conf_problem *p, struct text *out)
 void
 conf_problems_free(struct conf_problems *problems)
 {
+	char *file;
 	size_t i;
 
-	for (i = 0; i < problems->n; i++)
-		free(problems->v[i].place.file == NULL
-			 ? NULL
-			 : (void *)(uintptr_t)problems->v[i].place.file);
+	for (i = 0; i < problems->n; i++) {
+		/* mem_strdup made it; const for everybody else */
+		memcpy(&file, &problems->v[i].place.file, sizeof(file));
+		free(file);
+	}
 	free(problems->v);
 	*problems = (struct conf_problems){ NULL, 0 };
 }

@@ -266,7 +266,7 @@ is_harmless(const struct field *f, struct span text)
 		return (false);
 	return (field_parse(f, text, &value) &&
 		field_parse(f, span_of(f->harmless), &harmless) &&
-		memcmp(&value, &harmless, sizeof(value)) == 0);
+		field_magnitude(f, &value) == field_magnitude(f, &harmless));
 }
 
 /* Runs the row's own check over a copy, which may be rewritten. */

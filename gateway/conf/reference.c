@@ -3,7 +3,7 @@
  * the tables. */
 #include "config.h"
 
-#include "gateway/conf/conf.h"
+#include "gateway/conf/reference.h"
 
 #include <stdio.h>
 

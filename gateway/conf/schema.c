@@ -4,7 +4,7 @@
  * values that do nothing. */
 #include "config.h"
 
-#include "gateway/conf/conf.h"
+#include "gateway/conf/reference.h"
 
 #include "gateway/base/check.h"
 #include "gateway/base/json.h"

@@ -27,19 +27,15 @@ struct names {
 	const char *what; /* "pool" */
 };
 
+/* Equal names stay in the order in which they were read: all places are in
+ * one array. */
 static int
 name_order(const void *a, const void *b)
 {
 	const struct name *x = a, *y = b;
 	int order = strcmp(x->name, y->name);
 
-	if (order == 0)
-		order = strcmp(x->place->file, y->place->file);
-	if (order == 0 && x->place->line != y->place->line)
-		order = x->place->line < y->place->line ? -1 : 1;
-	if (order == 0 && x->place->column != y->place->column)
-		order = x->place->column < y->place->column ? -1 : 1;
-	return (order);
+	return (order != 0 ? order : (x->place > y->place) - (x->place < y->place));
 }
 
 /* Sorts, and refuses what is there twice. */
@@ -151,6 +147,16 @@ check_names(struct reader *r)
 	}
 }
 
+static bool
+same_address(const struct netaddr *a, const struct netaddr *b)
+{
+	if (a->family == NETADDR_NONE || a->family != b->family)
+		return (false);
+	if (a->family == NETADDR_UNIX)
+		return (strcmp(a->path, b->path) == 0);
+	return (a->port == b->port && netaddr_same_ip(a, b));
+}
+
 /* The sockets share their port among threads, so that a second listener would
  * not fail but take every other connection. */
 static void
@@ -165,9 +171,7 @@ check_listeners(struct reader *r)
 		const struct netaddr *address = &cf->listeners[i].address;
 
 		for (j = 0; j < i; j++)
-			if (address->family != NETADDR_NONE &&
-			    memcmp(&cf->listeners[j].address, address,
-				sizeof(*address)) == 0)
+			if (same_address(&cf->listeners[j].address, address))
 				break;
 		if (j == i)
 			continue;

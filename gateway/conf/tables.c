@@ -2,6 +2,7 @@
 /* The directive tables of the top level, listeners and logs. */
 #include "config.h"
 
+#include "gateway/conf/rows.h"
 #include "gateway/conf/tables.h"
 
 #include "gateway/base/log.h"

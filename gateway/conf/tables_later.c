@@ -3,6 +3,7 @@
  * Redis, geo databases, limits, cache, bans, the control socket. */
 #include "config.h"
 
+#include "gateway/conf/rows.h"
 #include "gateway/conf/tables.h"
 
 /* clang-format off */

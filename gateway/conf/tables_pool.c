@@ -2,6 +2,7 @@
 /* The directive tables of pools of origin servers. */
 #include "config.h"
 
+#include "gateway/conf/rows.h"
 #include "gateway/conf/tables.h"
 
 /* clang-format off */

@@ -2,6 +2,7 @@
 /* The directive tables of sites and routes. */
 #include "config.h"
 
+#include "gateway/conf/rows.h"
 #include "gateway/conf/tables.h"
 
 /* clang-format off */
