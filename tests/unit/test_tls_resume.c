@@ -70,6 +70,7 @@ visit_thread(void *arg)
 	lab_pair(fd);
 	s = tls_accept(v->server, fd[0]);
 	lab_raw_open(&raw, fd[1], v->sni);
+	memset(&info, 0, sizeof(info));
 	SSL_set_min_proto_version(raw.ssl, v->version);
 	SSL_set_max_proto_version(raw.ssl, v->version);
 	if (v->no_ticket)
