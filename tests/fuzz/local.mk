@@ -4,9 +4,13 @@
 # [FUZZ_SECONDS=60] [FUZZ_TARGETS="uri h1_body"]` runs clang's libFuzzer for that
 # long on each; `make fuzz-merge` puts the inputs it found worth keeping into
 # the corpora of the source tree.
-FUZZ_NAMES = h1_body h1_request h1_response uri
+FUZZ_NAMES = conf h1_body h1_request h1_response uri
 FUZZ_SECONDS = 60
 FUZZ_TARGETS = $(FUZZ_NAMES)
+
+check_PROGRAMS += tests/fuzz/fuzz_conf
+tests_fuzz_fuzz_conf_SOURCES = tests/fuzz/fuzz_conf.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_conf_LDADD = gateway/conf/libconf.a gateway/base/libbase.a $(YAML_LIBS)
 
 check_PROGRAMS += tests/fuzz/fuzz_h1_body
 tests_fuzz_fuzz_h1_body_SOURCES = tests/fuzz/fuzz_h1_body.c $(FUZZ_MAIN)
@@ -26,7 +30,7 @@ tests_fuzz_fuzz_uri_LDADD = gateway/http/libhttp.a gateway/base/libbase.a
 
 # ---
 FUZZ_MAIN = tests/fuzz/fuzz.h tests/fuzz/replay_main.c
-EXTRA_DIST += tests/fuzz/run.sh tests/fuzz/corpus tests/fuzz/http.dict
+EXTRA_DIST += tests/fuzz/run.sh tests/fuzz/corpus tests/fuzz/http.dict tests/fuzz/conf.dict
 FUZZ_RUN = FUZZ_NAMES='$(FUZZ_TARGETS)' FUZZ_SECONDS='$(FUZZ_SECONDS)' \
 	$(SHELL) $(srcdir)/tests/fuzz/run.sh
 
