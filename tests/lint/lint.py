@@ -13,6 +13,7 @@ finding itself.
 """
 import argparse
 import concurrent.futures
+import hashlib
 import os
 import re
 import shutil
@@ -329,19 +330,40 @@ class Lint:
             self.unchecked.add("clang-tidy")
             return
 
-        def tidy(f):
-            std = ["-std=gnu11", "-x", "c"] if f.path.endswith(".c") else ["-std=c++17"]
-            return f, subprocess.run(
-                ["clang-tidy", "--quiet", "-checks=" + TIDY_CHECKS,
-                 os.path.join(self.root, f.path), "--"] + std + flags,
-                capture_output=True, text=True, check=False).stdout
         by_path = {f.path: f for f in self.c_files}
+        with open(os.path.join(self.build, "config.h"), encoding="utf-8") as f:
+            config = f.read()
+        cache = os.path.join(self.build, "lint-cache")
+        os.makedirs(cache, exist_ok=True)
+
+        def tidy(f):
+            """Its output; kept until the file or what it includes changes."""
+            std = ["-std=gnu11", "-x", "c"] if f.path.endswith(".c") else ["-std=c++17"]
+            seen, todo = set(), [f.path]
+            while todo:
+                path = todo.pop()
+                if path in by_path and path not in seen:
+                    seen.add(path)
+                    todo += re.findall(r'^\s*#\s*include\s+"([^"]+)"', by_path[path].text, re.M)
+            key = hashlib.sha256("\0".join([TIDY_CHECKS, config] + [
+                path + by_path[path].text for path in sorted(seen)]).encode()).hexdigest()
+            kept = os.path.join(cache, key)
+            if not os.path.exists(kept):
+                out = subprocess.run(
+                    ["clang-tidy", "--quiet", "-checks=" + TIDY_CHECKS,
+                     os.path.join(self.root, f.path), "--"] + std + flags,
+                    capture_output=True, text=True, check=False).stdout
+                with open(kept + ".new", "w", encoding="utf-8") as new:
+                    new.write(out.replace(self.root + "/", ""))
+                os.rename(kept + ".new", kept)
+            with open(kept, encoding="utf-8") as old:
+                return f, old.read()
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
             for f, out in pool.map(tidy, sources):
                 for path, line, level, text in re.findall(
                         r"^(\S+?):(\d+):\d+: (warning|error): (.*)$", out, re.M):
-                    path, line = os.path.relpath(path, self.root), int(line)
-                    if path.startswith(".."):
+                    path, line = os.path.normpath(path), int(line)
+                    if path not in by_path:
                         if level == "error":
                             self.found(f.path, 1, "clang-tidy", text)
                     elif not by_path[path].excused("clang-tidy", line - 3, line):

@@ -7,4 +7,8 @@ lint:
 	    $(srcdir)/tests/lint
 	@/usr/bin/python3 $(srcdir)/tests/lint/lint.py --source $(srcdir) --build . $(LINT_FLAGS)
 
-.PHONY: lint
+clean-local: clean-lint
+clean-lint:
+	-rm -rf lint-cache
+
+.PHONY: lint clean-lint
