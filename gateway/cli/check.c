@@ -135,6 +135,22 @@ check_listeners(const struct check *check)
 	}
 }
 
+/* A fault of one named thing; its field says the name, the text need not. */
+static void
+fault(const struct check *check, const struct conf_place *place, const char *kind,
+    const char *name, const struct err *e)
+{
+	const char *text = e->text;
+	char field[80], prefix[80];
+
+	snprintf(field, sizeof(field), "%s.%s",
+	    strcmp(kind, "pool") == 0 ? "pools" : "policies", name);
+	snprintf(prefix, sizeof(prefix), "%s %s: ", kind, name);
+	if (strncmp(text, prefix, strlen(prefix)) == 0)
+		text += strlen(prefix);
+	conf_problems_add(check->problems, place, field, "%s", text);
+}
+
 /* Which server is at fault: the pool alone with each of them tells. */
 static const struct conf_place *
 find_server(const struct conf_pool *pool)
@@ -160,7 +176,6 @@ check_pools(const struct check *check)
 {
 	const struct conf_pool *pool;
 	struct upstream_pool *live = NULL;
-	char field[80];
 	struct err e;
 	size_t i;
 
@@ -172,9 +187,7 @@ check_pools(const struct check *check)
 			    plural(pool->n_servers));
 			continue;
 		}
-		snprintf(field, sizeof(field), "pools.%s", pool->name);
-		conf_problems_add(
-		    check->problems, find_server(pool), field, "%s", e.text);
+		fault(check, find_server(pool), "pool", pool->name, &e);
 	}
 }
 
@@ -182,7 +195,7 @@ static void
 check_policy(const struct check *check, struct waf *waf, const struct conf_policy *policy)
 {
 	struct waf_policy *live = NULL;
-	char field[80], crs[80] = "";
+	char crs[80] = "";
 	struct err e;
 
 	if (policy->mode == CONF_WAF_OFF) {
@@ -190,8 +203,7 @@ check_policy(const struct check *check, struct waf *waf, const struct conf_polic
 		return;
 	}
 	if (waf_policy_new(&live, waf, policy, &e) != ERR_OK) {
-		snprintf(field, sizeof(field), "policies.%s", policy->name);
-		conf_problems_add(check->problems, &policy->place, field, "%s", e.text);
+		fault(check, &policy->place, "policy", policy->name, &e);
 		return;
 	}
 	waf_policy_free(&live);

@@ -201,7 +201,7 @@ value_distance(struct span a, struct span b)
 bool
 value_is_near(struct span typed, struct span word, size_t *distance_r)
 {
-	size_t allowed = word.n / 3;
+	size_t allowed = (word.n + 1) / 3;
 
 	if (allowed < 1)
 		allowed = 1;
