@@ -138,7 +138,8 @@ put_framing(const struct request *req, struct text *head)
 	else {
 		text_put(head, SPAN("Content-Length: "));
 		text_put_u64(head, req->http.framing == H1_LENGTH ?
-			req->http.content_length : spool_bytes(&req->spool));
+			req->http.content_length :
+			spool_bytes(&req->spool) + req->beyond.n);
 		text_put(head, SPAN("\r\n"));
 	}
 }
