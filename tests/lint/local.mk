@@ -1,5 +1,5 @@
 # tests/lint: what `make lint` runs, and the test of it
-EXTRA_DIST += tests/lint/lint.py tests/lint/test_lint.py
+EXTRA_DIST += tests/lint/lint.py tests/lint/test_lint.py tests/lint/test_tally.py
 LINT_FLAGS =
 
 lint:
