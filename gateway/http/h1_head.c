@@ -381,10 +381,12 @@ enum h1_rc
 h1_head_push(struct h1_head *h, struct span bytes)
 {
 	const size_t limit = h->limits->header_bytes;
-	struct span b = span_cut(bytes, 0, limit);
+	struct span b = bytes;
 
 	if (h->state == HEAD_DONE)
 		return (H1_DONE);
+	if (b.n > limit)
+		b.n = limit;
 	while (h->state < HEAD_DONE && h->position < b.n)
 		read_some(h, b);
 	if (h->state < HEAD_DONE && bytes.n > limit)

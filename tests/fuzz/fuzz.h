@@ -20,7 +20,8 @@ fuzz_copy(struct span s)
 {
 	char *copy = mem_alloc(s.n);
 
-	memcpy(copy, s.p, s.n);
+	if (s.n > 0)
+		memcpy(copy, s.p, s.n);
 	return (copy);
 }
 
