@@ -65,6 +65,7 @@ struct waf_txn {
 	const struct http_request *request;
 	struct shim_txn *shim;
 	bool *active; /* exclusions that hold for this request */
+	bool inspected; /* phase 1 ran */
 	bool finished;
 	bool response; /* phases 3 and later: outbound scores count */
 	struct waf_verdict verdict;

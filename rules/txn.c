@@ -294,6 +294,7 @@ waf_request(struct waf_txn *txn, const struct waf_body *body)
 		    SPAN("REQUEST_BODY"), SPAN_NONE);
 	} else if (check_head(txn) && check_body(txn, kind, bytes, &boundary)) {
 		allow_media_type(txn, kind);
+		txn->inspected = true;
 		shim_phase(txn->shim, 1);
 		if (!over(txn))
 			inspect_body(txn, kind, bytes, boundary, body->truncated);
@@ -365,7 +366,9 @@ waf_finish(struct waf_txn *txn, uint16_t status_sent)
 	txn->finished = true;
 	(void)snprintf(status, sizeof(status), "%u", status_sent);
 	shim_set_tx(txn->shim, "yett_status", span_of(status));
-	shim_phase(txn->shim, 5);
+	/* correlates what phase 1 set up; without it the engine leaks a little */
+	if (txn->inspected)
+		shim_phase(txn->shim, 5);
 	return (verdict(txn));
 }
 
