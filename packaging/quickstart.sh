@@ -14,6 +14,8 @@ state=$build/state
 yett=$build/yett
 once=no
 started=()
+bold='' plain=''
+[ ! -t 1 ] || { bold=$'\033[1m' plain=$'\033[0m'; }
 
 # shellcheck source=packaging/packages.sh
 . "$top/packaging/packages.sh"
@@ -27,7 +29,7 @@ esac
 
 say()
 {
-	printf '\n\033[1m== %s\033[0m\n' "$*"
+	printf '\n%s== %s%s\n' "$bold" "$*" "$plain"
 }
 
 fail()
@@ -121,7 +123,7 @@ for _ in $(seq 100); do
 done
 origin=http://127.0.0.1:$(cat "$state/app.port")
 listen=127.0.0.1:$(port 8443)
-url=https://$listen
+url=https://localhost:${listen#*:}
 
 printf '\n$ yett run --protect %s --listen %s --state %s\n' "$origin" "$listen" "$state"
 "$yett" run --protect "$origin" --listen "$listen" --state "$state" \
