@@ -102,7 +102,7 @@ void h1_response_init(struct h1_head *, const struct h1_limits *,
 /* `bytes` begins at the first byte of the message each time. Empty lines before
  * a request line are skipped (RFC 9112 2.2), within header_bytes. Host has been
  * validated and agrees with an absolute-form target on H1_DONE; the target's
- * path has not been looked at (uri.h). Hop-by-hop fields are marked. */
+ * path has not been looked at (uri.h), hop-by-hop fields are not marked yet. */
 enum h1_rc h1_head_push(struct h1_head *, struct span bytes);
 
 /* Decodes a body. */

@@ -181,6 +181,5 @@ h1_framing_find(struct h1_head *h)
 	h->keepalive = wants_keepalive(h);
 	if (h->is_response)
 		frame_response(h);
-	http_fields_mark_hops(&h->fields);
 	return (H1_ODD_NONE);
 }
