@@ -1,11 +1,15 @@
 bin_PROGRAMS += yett
 yett_SOURCES = \
+	gateway/cli/audit_search.c \
+	gateway/cli/audit_search.h \
 	gateway/cli/check.c \
 	gateway/cli/cli.h \
+	gateway/cli/explain.c \
 	gateway/cli/protect.c \
 	gateway/cli/protect.h \
 	gateway/cli/run.c \
 	gateway/cli/schema.c \
+	gateway/cli/version.c \
 	gateway/main.c \
 	gateway/pipeline.c \
 	gateway/pipeline.h \
