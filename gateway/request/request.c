@@ -341,7 +341,8 @@ request_body(struct request *req, struct span *data_r)
 		    span_cut(buf_span(&req->block), 0, SPOOL_MEMORY), &req->block_used,
 		    data_r);
 		if (h1 == H1_BAD) {
-			request_refuse(req, 400, "protocol", h1_oddity_text(req->body.oddity));
+			request_refuse(req, (uint16_t)h1_oddity_status(req->body.oddity),
+			    "protocol", h1_oddity_text(req->body.oddity));
 			return (BODY_REFUSED);
 		}
 		req->body_done = h1 == H1_DONE;
