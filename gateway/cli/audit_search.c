@@ -13,11 +13,12 @@
 #include <unistd.h>
 
 #include "gateway/base/check.h"
+#include "gateway/base/id.h"
 
 #define PROGRESS_LINES 200000u
 
 struct search {
-	const char *id;
+	const char *needle;	/* "id":"..." as it stands in a line; NULL: last */
 	char *found;		/* the line, malloc'd */
 	off_t size;
 	bool progress;
@@ -34,22 +35,21 @@ show_progress(const struct search *s, FILE *file)
 static void
 search_lines(struct search *s, FILE *file)
 {
-	bool last;
 	char *line;
 	size_t size;
 	unsigned long n;
 
-	last = strcmp(s->id, "last") == 0;
 	line = NULL;
 	size = 0;
 	for (n = 1; getline(&line, &size, file) > 0; n++) {
 		if (n % PROGRESS_LINES == 0)
 			show_progress(s, file);
-		if (!last && strstr(line, s->id) == NULL)
+		/* a quote inside a value is escaped: only the id itself matches */
+		if (s->needle != NULL && strstr(line, s->needle) == NULL)
 			continue;
 		free(s->found);
 		s->found = mem_strdup(line);
-		if (!last)
+		if (s->needle != NULL)
 			break;
 	}
 	free(line);
@@ -77,32 +77,55 @@ parse(const struct search *s, const char *path, json_t **record_r, struct err *e
 {
 	json_error_t error;
 
-	*record_r = json_loads(s->found, 0, &error);
+	*record_r = json_loads(s->found, JSON_ALLOW_NUL, &error);
 	if (*record_r != NULL && json_is_object(*record_r))
 		return (ERR_OK);
 	json_decref(*record_r);
 	*record_r = NULL;
-	return (err_set(e, ERR_FORMAT, "%s: the line of %s is no audit record", path, s->id));
+	return (err_set(e, ERR_FORMAT, "%s: the line found is no audit record: %s", path,
+	    error.text));
+}
+
+static enum err_code
+search_rotated(struct search *s, const char *path, struct err *e)
+{
+	enum err_code code;
+	char *rotated;
+
+	code = ERR_OK;
+	rotated = mem_printf("%s.1", path);
+	if (access(rotated, R_OK) == 0)
+		code = search_file(s, rotated, e);
+	free(rotated);
+	return (code);
 }
 
 enum err_code
 audit_search(const char *path, const char *id, json_t **record_r, struct err *e)
 {
-	struct search s = { .id = id, .progress = isatty(STDERR_FILENO) };
+	struct search s = { .progress = isatty(STDERR_FILENO) };
 	enum err_code code;
-	char *rotated;
+	char *needle;
 
-	rotated = mem_printf("%s.1", path);
+	*record_r = NULL;
+	needle = NULL;
+	if (strcmp(id, "last") != 0) {
+		if (!id_is_valid(span_of(id)))
+			return (err_set(e, ERR_FORMAT, "\"%s\" is no request id: 26 digits and "
+			    "letters, as on the page of a refusal", id));
+		needle = mem_printf("\"id\":\"%s\"", id);
+	}
+	s.needle = needle;
 	code = search_file(&s, path, e);
-	if (code == ERR_OK && s.found == NULL && access(rotated, R_OK) == 0)
-		code = search_file(&s, rotated, e);
-	free(rotated);
 	if (code == ERR_OK && s.found == NULL)
-		code = err_set(e, ERR_MISSING, "%s: %s", path,
-		    strcmp(id, "last") == 0 ? "no record yet" : "no record has this id; "
-		    "records are kept of what was refused or detected only");
+		code = search_rotated(&s, path, e);
+	if (code == ERR_OK && s.found == NULL)
+		code = err_set(e, ERR_MISSING, needle == NULL ? "%s: no record yet" :
+		    "%s: no record has this id; only what was refused or detected has one",
+		    path);
 	if (code == ERR_OK)
 		code = parse(&s, path, record_r, e);
+	free(needle);
 	free(s.found);
 	return (code);
 }

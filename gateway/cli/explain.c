@@ -90,13 +90,13 @@ audit_path(const struct explain_options *o)
 	return (path);
 }
 
-static const char *
+static struct span
 string_of(const json_t *object, const char *key)
 {
-	const char *text;
+	const json_t *value;
 
-	text = json_string_value(json_object_get(object, key));
-	return (text != NULL ? text : "");
+	value = json_object_get(object, key);
+	return (span_mem(json_string_value(value), json_string_length(value)));
 }
 
 static long long
@@ -105,30 +105,55 @@ number_of(const json_t *object, const char *key)
 	return ((long long)json_integer_value(json_object_get(object, key)));
 }
 
+/* What a client sent must not drive the terminal: control characters, those of
+ * two bytes too, are shown as \xHH. */
+static void
+put(struct span text)
+{
+	unsigned char c;
+	size_t i;
+
+	for (i = 0; i < text.n; i++) {
+		c = (unsigned char)text.p[i];
+		if (c < 0x20 || c == 0x7f ||
+		    (c >= 0x80 && c < 0xa0 && i > 0 && (unsigned char)text.p[i - 1] == 0xc2))
+			printf("\\x%02x", c);
+		else
+			putchar(c);
+	}
+}
+
+static void
+put_pair(const char *label, struct span text)
+{
+	if (text.n == 0)
+		return;
+	fputs(label, stdout);
+	put(text);
+}
+
 /* --- the story ------------------------------------------------------------ */
 
 static void
 print_request(const json_t *record)
 {
-	const json_t *request, *client;
-	const char *query;
+	const json_t *request;
 
 	request = json_object_get(record, "request");
-	client = json_object_get(record, "client");
-	query = string_of(request, "query");
-	printf("request  %s\n", string_of(record, "id"));
-	printf("time     %s\n", string_of(record, "time"));
-	printf("client   %s\n", string_of(client, "address"));
-	printf("asked    %s %s%s%s (host %s)\n", string_of(request, "method"),
-	    string_of(request, "path"), query[0] != '\0' ? "?" : "", query,
-	    string_of(request, "host"));
-	if (string_of(record, "site")[0] != '\0')
-		printf("site     %s%s%s\n", string_of(record, "site"),
-		    string_of(record, "route")[0] != '\0' ? ", route " : "",
-		    string_of(record, "route"));
-	printf("answer   %lld, %s: %s (%s)\n\n", number_of(record, "status"),
-	    string_of(record, "action"), string_of(record, "reason"),
-	    string_of(record, "detail"));
+	put_pair("request  ", string_of(record, "id"));
+	put_pair("\ntime     ", string_of(record, "time"));
+	put_pair("\nclient   ", string_of(json_object_get(record, "client"), "address"));
+	put_pair("\nasked    ", string_of(request, "method"));
+	put_pair(" ", string_of(request, "path"));
+	put_pair("?", string_of(request, "query"));
+	put_pair(" on ", string_of(request, "host"));
+	put_pair("\nsite     ", string_of(record, "site"));
+	put_pair(", route ", string_of(record, "route"));
+	printf("\nanswer   %lld, ", number_of(record, "status"));
+	put_pair("", string_of(record, "action"));
+	put_pair(" by ", string_of(record, "reason"));
+	put_pair(": ", string_of(record, "detail"));
+	fputs("\n\n", stdout);
 }
 
 static void
@@ -142,15 +167,15 @@ print_rules(const json_t *waf)
 	json_array_foreach (json_object_get(waf, "rules"), i, rule) {
 		if (advice_is_evaluation((uint32_t)number_of(rule, "id")))
 			continue;
-		printf("  rule %lld  +%lld  %s\n", number_of(rule, "id"),
-		    number_of(rule, "score"), string_of(rule, "message"));
-		if (string_of(rule, "variable")[0] != '\0')
-			printf("    %s = %s\n", string_of(rule, "variable"),
-			    string_of(rule, "value"));
+		printf("  rule %lld  +%lld  ", number_of(rule, "id"), number_of(rule, "score"));
+		put(string_of(rule, "message"));
+		put_pair("\n    ", string_of(rule, "variable"));
+		put_pair(" = ", string_of(rule, "value"));
+		putchar('\n');
 	}
 	if (number_of(waf, "rules_lost") > 0)
 		printf("  and %lld more\n", number_of(waf, "rules_lost"));
-	printf("\n");
+	putchar('\n');
 }
 
 /* --- advice --------------------------------------------------------------- */
@@ -204,9 +229,10 @@ print_exclude(const json_t *record, const struct advice_hit *hit)
 		put_yaml_string(&line, ", target: ", text_span(&part));
 	text_reset(&part);
 	text_putc(&part, '=');
-	decode_path(span_of(string_of(request, "path")), &part);
+	decode_path(string_of(request, "path"), &part);
 	put_yaml_string(&line, ", path: ", text_span(&part));
-	text_printf(&line, ", method: [%s] }", string_of(request, "method"));
+	put_yaml_string(&line, ", method: [", string_of(request, "method"));
+	text_puts(&line, "] }");
 	printf("%.*s\n", SPAN_FMT(text_span(&line)));
 	text_free(&line);
 	text_free(&part);
@@ -219,7 +245,7 @@ print_excludes(const json_t *record, const struct advice_hit *hits, size_t n)
 	size_t i, j;
 
 	printf("To let this request pass, and nothing more, if it is no attack:\n\n"
-	       "policies:\n  %s:\n    exclude:\n", string_of(record, "policy"));
+	       "policies:\n  %.*s:\n    exclude:\n", SPAN_FMT(string_of(record, "policy")));
 	for (i = 0; i < n; i++) {
 		if (!hits[i].exclude)
 			continue;
@@ -241,7 +267,7 @@ collect_hits(const json_t *rules, struct advice_hit *hits)
 	json_array_foreach (rules, i, rule) {
 		hits[i].id = (uint32_t)number_of(rule, "id");
 		hits[i].score = (uint32_t)number_of(rule, "score");
-		hits[i].variable = span_of(string_of(rule, "variable"));
+		hits[i].variable = string_of(rule, "variable");
 	}
 	return (json_array_size(rules));
 }
@@ -290,16 +316,16 @@ static const struct { const char *reason, *advice; } ADVICE[] = {
 static void
 advise(const json_t *record)
 {
-	const char *reason;
+	struct span reason;
 	size_t i;
 
 	reason = string_of(record, "reason");
-	if (strcmp(reason, "waf") == 0) {
+	if (span_eq(reason, SPAN("waf"))) {
 		advise_waf(record);
 		return;
 	}
 	for (i = 0; i < sizeof(ADVICE) / sizeof(ADVICE[0]); i++)
-		if (strcmp(reason, ADVICE[i].reason) == 0)
+		if (span_eq(reason, span_of(ADVICE[i].reason)))
 			printf("%s\n", ADVICE[i].advice);
 }
 
