@@ -38,7 +38,11 @@ void tls_server_tick(struct tls_server *, int64_t now_mono_us);
 
 /* Takes the socket. The handshake runs by stream_handshake. A first byte that
  * is no TLS record gives STREAM_PLAIN_HTTP and the stream then reads and writes
- * plain bytes, nothing lost. */
+ * plain bytes, nothing lost.
+ * TLS streams raise no SIGPIPE. stream_write takes one record (16 KiB, gathered
+ * from the vector) a call: OK with less than all does not mean that the socket
+ * is full. A connection cut without close_notify reads as STREAM_ERROR, never
+ * as STREAM_EOF. stream_finish is for when all bytes are taken. */
 struct stream *tls_accept(struct tls_server *, int fd);
 
 struct tls_info {

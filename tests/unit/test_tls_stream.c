@@ -7,8 +7,10 @@
 
 #include <openssl/err.h>
 
+#include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <poll.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -454,6 +456,39 @@ test_origin_without_tls(void **state)
 	tls_client_free(&client);
 }
 
+/* A connect that is under way when the stream takes the socket. */
+static void
+test_origin_that_is_not_there(void **state)
+{
+	struct tls_client *client = lab_client(&lab, "ca");
+	struct sockaddr_in addr = { .sin_family = AF_INET };
+	enum stream_rc rc = STREAM_WANT_WRITE;
+	socklen_t len = sizeof(addr);
+	struct pollfd wait;
+	struct stream *c;
+	int fd, unused;
+
+	(void)state;
+	/* a port that is taken, but not listened on */
+	addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	unused = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(unused, (struct sockaddr *)&addr, len), 0);
+	assert_int_equal(getsockname(unused, (struct sockaddr *)&addr, &len), 0);
+	fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&addr, len), -1);
+	c = tls_connect(client, fd, "app.test");
+	while (rc == STREAM_WANT_WRITE) {
+		wait = (struct pollfd){ .fd = fd, .events = POLLOUT };
+		assert_int_equal(poll(&wait, 1, 5000), 1);
+		rc = stream_handshake(c);
+	}
+	assert_int_equal(rc, STREAM_ERROR);
+	assert_string_equal(c->error, "Connection refused");
+	stream_close(&c);
+	close(unused);
+	tls_client_free(&client);
+}
+
 /* --- bytes ----------------------------------------------------------------- */
 
 struct both {
@@ -807,6 +842,7 @@ main(void)
 		cmocka_unit_test(test_plain_http),
 		cmocka_unit_test(test_short_visits),
 		cmocka_unit_test(test_origin_without_tls),
+		cmocka_unit_test(test_origin_that_is_not_there),
 		cmocka_unit_test(test_back_pressure_both_ways),
 		cmocka_unit_test(test_pieces_share_a_record),
 		cmocka_unit_test(test_endings),
