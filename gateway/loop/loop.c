@@ -222,6 +222,8 @@ timer_passed(struct ev_loop *ev, ev_timer *w, int revents)
 
 	(void)revents;
 	if (left > 0) { /* pushed back meanwhile */
+		/* It runs when it was set again in the round it passed in. */
+		ev_timer_stop(ev, w);
 		ev_timer_set(w, seconds(left), 0.);
 		ev_timer_start(ev, w);
 		return;
