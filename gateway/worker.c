@@ -183,6 +183,7 @@ open_doors(struct thread *t)
 		door = &t->doors[i];
 		door->listener = listener_new(
 		    t->worker.loop, door->fd, t->worker.limits, door_accept, door);
+		door->fd = -1;	/* the listener's now, which may end before us */
 	}
 }
 
@@ -251,13 +252,8 @@ workers_drain(struct workers *all)
 }
 
 bool
-workers_ended(struct workers *all, int64_t wait_us)
+workers_ended(const struct workers *all)
 {
-	int64_t end;
-
-	end = clock_mono_us() + wait_us;
-	while (atomic_load(&all->running) > 0 && clock_mono_us() < end)
-		usleep(5000);
 	return (atomic_load(&all->running) == 0);
 }
 

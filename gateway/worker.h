@@ -14,8 +14,8 @@ struct workers;
 enum err_code workers_start(struct workers **workers_r, struct snapshot *, struct err *);
 /* No new connections; idle ones close, the others after their answer. */
 void workers_drain(struct workers *);
-/* Have all threads come to their end? Waits up to `wait_us` for it. */
-bool workers_ended(struct workers *, int64_t wait_us);
+/* Have all threads come to their end? */
+bool workers_ended(const struct workers *);
 /* Ends the threads now, closes what is open, frees. */
 void workers_stop(struct workers **);
 

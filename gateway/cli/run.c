@@ -16,6 +16,7 @@
 
 #define DRAIN_DEFAULT_S	30
 #define TICK_S		10
+#define DRAIN_NAP_NS	(5 * 1000 * 1000)
 
 struct run_options {
 	const char *config;
@@ -162,6 +163,34 @@ say_ready(const struct snapshot *snap)
 	    PACKAGE_VERSION, snap->conf->threads, snap->conf->n_sites, waf_engine_version());
 }
 
+/* Until the last request is answered, the time is up, or SIGINT says at once. */
+static void
+drain(struct workers *workers, const sigset_t *signals, int64_t drain_us)
+{
+	static const struct timespec nap = { 0, DRAIN_NAP_NS };
+	int64_t end;
+
+	log_info("run", "draining: SIGTERM");
+	workers_drain(workers);
+	end = clock_mono_us() + drain_us;
+	while (!workers_ended(workers)) {
+		if (clock_mono_us() >= end) {
+			log_warn("run", "drain deadline passed: closing what is open");
+			return;
+		}
+		switch (sigtimedwait(signals, NULL, &nap)) {
+		case SIGINT:
+			log_info("run", "stopping: SIGINT");
+			return;
+		case SIGUSR1:
+			log_reopen();
+			break;
+		default:
+			break;
+		}
+	}
+}
+
 /* Until a signal ends it. */
 static void
 serve(struct snapshot *snap, struct workers *workers, const sigset_t *signals,
@@ -172,10 +201,7 @@ serve(struct snapshot *snap, struct workers *workers, const sigset_t *signals,
 	for (;;) {
 		switch (sigtimedwait(signals, NULL, &tick)) {
 		case SIGTERM:
-			log_info("run", "draining: SIGTERM");
-			workers_drain(workers);
-			if (!workers_ended(workers, drain_us))
-				log_warn("run", "drain deadline passed: closing what is open");
+			drain(workers, signals, drain_us);
 			return;
 		case SIGINT:
 			log_info("run", "stopping: SIGINT");
