@@ -10,7 +10,8 @@
 #include "gateway/request/request.h"
 
 #define LINGER_US	(2 * CLOCK_SECOND)
-#define MOVES_PER_RUN	64	/* about twenty pipelined requests */
+#define MOVES_PER_RUN	12	/* about four pipelined requests */
+#define WASTES_PER_RUN	32	/* reads of what nobody wants */
 
 static void
 conn_free(struct conn *c)
@@ -91,6 +92,12 @@ conn_wait(struct conn *c, enum stream_rc rc)
 }
 
 void
+conn_yield(struct conn *c)
+{
+	c->yields = true;
+}
+
+void
 conn_progress(struct conn *c)
 {
 	c->progress_us = loop_now_us(c->worker->loop);
@@ -121,7 +128,8 @@ conn_receive(struct conn *c, char *to, size_t size, size_t *n_r)
 	rc = stream_read(c->stream, to, size, n_r);
 	if (rc == STREAM_OK)
 		conn_progress(c);
-	c->readable = rc == STREAM_OK && *n_r == size;
+	/* a read that has to write first is tried again when that is possible */
+	c->readable = (rc == STREAM_OK && *n_r == size) || rc == STREAM_WANT_WRITE;
 	return (rc);
 }
 
@@ -204,6 +212,7 @@ advance_idle(struct conn *c)
 {
 	const struct conf *conf;
 	enum stream_rc rc;
+	int64_t since;
 
 	conf = c->worker->snapshot->conf;
 	if (buf_len(&c->in) > 0)
@@ -217,7 +226,9 @@ advance_idle(struct conn *c)
 		c->state = CONN_CLOSED;
 		return (true);
 	}
+	since = c->progress_us;
 	rc = conn_read(c, &c->in);
+	c->progress_us = since;	/* empty lines alone keep nothing open */
 	if (rc == STREAM_OK)
 		return (true);
 	buf_give(c->worker->buffers, &c->in);
@@ -310,7 +321,8 @@ advance_request(struct conn *c)
 	again = req->keepalive && req->body_done && !req->cut && !c->gone;
 	if (again)
 		keep_the_rest(c, req);
-	c->cut = req->cut;
+	/* what did not get to its end must not look as if it had */
+	c->cut = req->cut || c->gone;
 	c->request = NULL;
 	request_free(req);
 	c->served = true;
@@ -327,20 +339,20 @@ advance_linger(struct conn *c)
 {
 	char waste[4096];
 	enum stream_rc rc;
-	int64_t since;
+	unsigned reads;
 	size_t n;
 
 	rc = stream_finish(c->stream);
-	if (rc == STREAM_OK) {
-		since = c->progress_us;
-		do
-			rc = stream_read(c->stream, waste, sizeof(waste), &n);
-		while (rc == STREAM_OK && clock_mono_us() - since < LINGER_US);
-	}
-	if ((rc == STREAM_WANT_READ || rc == STREAM_WANT_WRITE) && !conn_overdue(c, LINGER_US)) {
+	for (reads = 0; rc == STREAM_OK && reads < WASTES_PER_RUN; reads++)
+		rc = stream_read(c->stream, waste, sizeof(waste), &n);
+	if (rc == STREAM_OK)
+		conn_yield(c);
+	else if (rc == STREAM_WANT_READ || rc == STREAM_WANT_WRITE)
 		conn_wait(c, rc);
+	else
+		c->state = CONN_CLOSED;
+	if (c->state != CONN_CLOSED && !conn_overdue(c, LINGER_US))
 		return (false);
-	}
 	c->state = CONN_CLOSED;
 	return (true);
 }
@@ -370,16 +382,20 @@ conn_run(struct conn *c)
 		return;
 	c->running = true;
 	moves = 0;
-	do
+	do {
 		c->wants = 0;
-	while (conn_advance(c) && ++moves < MOVES_PER_RUN);
+		c->yields = false;
+	} while (conn_advance(c) && ++moves < MOVES_PER_RUN);
 	c->running = false;
-	if (moves == MOVES_PER_RUN)
-		c->wants = LOOP_WRITE;	/* let others run, go on in the next round */
-	if (c->state == CONN_CLOSED)
+	if (c->state == CONN_CLOSED) {
 		conn_free(c);
-	else
-		loop_io_want(&c->io, c->wants);
+		return;
+	}
+	if (c->yields || moves == MOVES_PER_RUN) {
+		c->deadline_us = clock_mono_us();
+		loop_timer_set(&c->timer, 0);
+	}
+	loop_io_want(&c->io, c->wants);
 }
 
 void

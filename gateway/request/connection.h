@@ -39,6 +39,7 @@ struct conn {
 	bool plain_on_tls;	/* plain HTTP came to a TLS port */
 	bool served;		/* a request was answered before */
 	bool running;		/* conn_run is on the stack */
+	bool yields;		/* this run stops for the sake of others */
 	bool cut;		/* end with a reset: the answer is incomplete */
 	bool gone;		/* broken, or given up: nothing can be answered */
 };
@@ -59,8 +60,11 @@ void conn_wait(struct conn *, enum stream_rc);	/* what a stream asked for */
 /* The client must make progress within `limit_us` of its last: true when it did
  * not. Called where a run waits for the client. */
 bool conn_overdue(struct conn *, int64_t limit_us);
-/* Bytes went either way just now. */
+/* Bytes went either way just now, or it was not the client that was waited for. */
 void conn_progress(struct conn *);
+/* There is more to do, but others have their turn first: the run ends and goes on
+ * in the loop's next round. */
+void conn_yield(struct conn *);
 /* While a request waits for something else: notices that the client left, and
  * takes in what it pipelines as far as the buffer goes. */
 void conn_watch(struct conn *);

@@ -329,6 +329,8 @@ request_body(struct request *req, struct span *data_r)
 	bool starved;
 
 	starved = false;
+	if (req->refusal.status != 0)
+		return (BODY_REFUSED);
 	if (req->block.mem == NULL && !req->body_done)
 		begin_block(req);
 	while (!req->body_done) {
