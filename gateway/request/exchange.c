@@ -8,6 +8,9 @@
 #include "gateway/request/origin_head.h"
 #include "gateway/request/request.h"
 
+#define PIECES_PER_RUN	32	/* of the request's body, about a megabyte */
+#define INTERIMS_MAX	32	/* of one answer */
+
 static void
 exchange_on_timer(struct loop_timer *timer)
 {
@@ -206,6 +209,29 @@ put:
 	return (EXCHANGE_OK);
 }
 
+/* Writes what is in `out`. OK: all of it, or the origin takes no more. */
+static enum exchange_rc
+flush_request(struct request *req)
+{
+	struct exchange *x;
+	enum stream_rc rc;
+	size_t before;
+
+	x = &req->origin;
+	before = sender_bytes(&x->out);
+	rc = sender_flush(&x->out, x->conn->stream);
+	if (sender_bytes(&x->out) < before)
+		x->deadline_us = 0;
+	if (rc == STREAM_WANT_READ || rc == STREAM_WANT_WRITE) {
+		origin_wait(x, rc);
+		return (EXCHANGE_WAIT);
+	}
+	x->deaf = rc != STREAM_OK;
+	x->deadline_us = 0;
+	conn_progress(req->conn);	/* it is the client's turn from now on */
+	return (EXCHANGE_OK);
+}
+
 /* Writes as much of the request as goes. OK: all of it, or the origin takes no
  * more of it: its answer counts then. */
 static enum exchange_rc
@@ -213,7 +239,7 @@ send_request(struct request *req)
 {
 	struct exchange *x;
 	enum exchange_rc rc;
-	enum stream_rc flushed;
+	unsigned pieces;
 
 	x = &req->origin;
 	if (!x->began) {
@@ -221,19 +247,16 @@ send_request(struct request *req)
 		sender_put(&x->out, text_span(&x->text));
 		x->began = true;
 	}
-	while (!x->sent && !x->deaf) {
+	for (pieces = 0; !x->sent && !x->deaf;) {
 		if (!sender_is_empty(&x->out)) {
-			flushed = sender_flush(&x->out, x->conn->stream);
-			if (flushed == STREAM_WANT_READ || flushed == STREAM_WANT_WRITE) {
-				origin_wait(x, flushed);
-				return (EXCHANGE_WAIT);
-			}
-			x->deaf = flushed != STREAM_OK;
-			x->deadline_us = 0;
-			continue;
-		}
-		if ((rc = next_piece(req)) != EXCHANGE_OK)
+			if ((rc = flush_request(req)) != EXCHANGE_OK)
+				return (rc);
+		} else if (++pieces > PIECES_PER_RUN) {
+			conn_yield(req->conn);
+			return (EXCHANGE_WAIT);
+		} else if ((rc = next_piece(req)) != EXCHANGE_OK) {
 			return (rc);
+		}
 	}
 	return (EXCHANGE_OK);
 }
@@ -256,7 +279,8 @@ fill(struct request *req)
 	if (x->readable || stream_pending(x->conn->stream))
 		rc = stream_read(
 		    x->conn->stream, x->in.mem + x->in.end, buf_room(&x->in), &n);
-	x->readable = rc == STREAM_OK && n == buf_room(&x->in);
+	x->readable =
+	    (rc == STREAM_OK && n == buf_room(&x->in)) || rc == STREAM_WANT_WRITE;
 	switch (rc) {
 	case STREAM_OK:
 		x->in.end += n;
@@ -291,6 +315,10 @@ take_head(struct request *req)
 	x->in.start += x->head.head_bytes;
 	if (r->status == 101) {
 		x->failure = "101 without an upgrade";
+		return (EXCHANGE_BAD);
+	}
+	if (r->status < 200 && ++x->interims > INTERIMS_MAX) {
+		x->failure = "too many interim answers";
 		return (EXCHANGE_BAD);
 	}
 	if (r->status < 200)

@@ -36,6 +36,7 @@ struct exchange {
 	bool deaf;			/* the origin takes no more of it */
 	bool streaming;			/* bytes that can't be sent again were sent */
 	bool got_byte;			/* of the answer */
+	unsigned interims;		/* 1xx answers so far */
 	bool has_head;			/* response is complete */
 	bool body_done;
 	const char *failure;		/* static text, NULL */

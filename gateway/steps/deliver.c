@@ -5,9 +5,12 @@
 #include "gateway/request/answer.h"
 #include "gateway/request/request.h"
 
+#define PIECES_PER_RUN	32	/* of an answer, about a megabyte */
+
 static void
 begin(struct request *req)
 {
+	conn_progress(req->conn);
 	req->answer_began = true;
 	if (req->refusal.status != 0) {
 		exchange_end(req, false);
@@ -22,6 +25,7 @@ begin(struct request *req)
 static void
 put_piece(struct request *req, struct span piece)
 {
+	conn_progress(req->conn);	/* it is the client's turn from now on */
 	req->answer_bytes += piece.n;
 	if (req->answer_chunked)
 		sender_put_chunk(&req->out, piece);
@@ -102,10 +106,15 @@ enum step_rc
 step_deliver(struct request *req)
 {
 	enum step_rc rc, piece;
+	unsigned pieces;
 
 	if (!req->answer_began)
 		begin(req);
-	for (;;) {
+	for (pieces = 0;; pieces++) {
+		if (pieces == PIECES_PER_RUN) {
+			conn_yield(req->conn);
+			return (STEP_WAIT);
+		}
 		/* the head and what is there of the body leave together */
 		piece = STEP_NEXT;
 		if (!req->piece_out && !req->answer_ended)

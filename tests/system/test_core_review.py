@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The request core at its seams: framing towards the origin, who waits for whom,
 what a hostile peer may cost."""
-import socket
+import signal
+import subprocess
+import sys
 import time
 
 import pytest
@@ -48,3 +50,156 @@ def test_what_is_beyond_the_inspected_head_stays_in_the_body(gateway, origin, si
     assert [r.path for r in origin.requests] == ["/up", "/next"]
     assert origin.requests[0].body == body
     assert origin.errors == []
+
+
+# --- who waits for whom -----------------------------------------------------------
+
+def test_bytes_that_wait_for_the_origin_are_not_late(gateway, origin):
+    """The client had sent its bytes in time; that the origin took none for a while was
+    once held against it as soon as Yett turned to it again: 408."""
+    def slow(exchange):
+        time.sleep(3.5)
+        exchange.read_body()
+        exchange.answer()
+
+    origin.on("/up", slow, lazy=True)
+    gw = gateway(timeouts={"body_idle": "1s"}, policies={"default": {
+        "mode": "off", "request_body": {"limit": "64MiB"}}})
+    body = b"x" * (32 << 20)
+    with gw.connect() as client:
+        client.send(request("POST", "/up", [("Content-Type", TEXT)], body)[:-len(body)])
+        for at in range(0, len(body), 16384):
+            client.send(body[at:at + 16384])
+            if at < 16 << 20:
+                time.sleep(0.0002)      # short reads: Yett knows of no more
+        assert client.response().status == 200
+    assert origin.last().body == body
+
+
+def test_empty_lines_keep_no_connection_open(gateway, origin):
+    gw = gateway(timeouts={"header": "1s", "keepalive": "1s"}, **plain_policy())
+    with gw.connect() as client, gw.connect() as served:
+        served.send(request("GET", "/"))
+        assert served.response().status == 200
+        end = time.monotonic() + 4
+        with pytest.raises((OSError, Closed)):
+            while time.monotonic() < end:
+                for one in (client, served):
+                    one.send(b"\r\n")
+                time.sleep(0.1)
+                client.sock.settimeout(0.01)
+                try:
+                    if client.sock.recv(1) == b"":
+                        raise Closed
+                except TimeoutError:
+                    pass
+        served.sock.settimeout(2)
+        assert served.closed()
+
+
+FLOOD = """
+import socket, sys, time
+sock = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+sock.sendall(b"BAD\\r\\n\\r\\n")
+piece = b"x" * (1 << 20)
+end = time.monotonic() + 3
+try:
+    while time.monotonic() < end:
+        sock.sendall(piece)
+except OSError:
+    pass
+"""
+
+
+def test_a_flood_behind_a_refusal_delays_nobody(gateway, origin):
+    """What came after the last answer was once read for two seconds on end."""
+    gw = gateway(threads=1, **plain_policy())
+    floods = [subprocess.Popen([sys.executable, "-c", FLOOD, str(gw.port.number)])
+              for _ in range(2)]
+    worst = 0
+    end = time.monotonic() + 3
+    while time.monotonic() < end:
+        begin = time.monotonic()
+        assert gw.get("/").status == 200
+        worst = max(worst, time.monotonic() - begin)
+    for flood in floods:
+        flood.wait()
+    assert worst < 0.8, worst
+
+
+def test_an_answer_that_a_client_does_not_take_is_no_complete_one(gateway, origin):
+    """To HTTP/1.0 the end of the connection is the end of the answer: giving up has
+    to look different."""
+    def long(exchange):
+        exchange.send(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")
+        for _ in range(400):
+            exchange.send(b"x" * 65536)
+
+    origin.on("/long", long, close=True)
+    gw = gateway(timeouts={"send_idle": "1s"}, **plain_policy())
+    with gw.connect(rcvbuf=4096) as client:
+        client.send(request("GET", "/long", version="HTTP/1.0"))
+        time.sleep(2.5)
+        with pytest.raises(ConnectionResetError):
+            while client.sock.recv(1 << 20):
+                pass
+
+
+def test_interim_answers_without_end(gateway, origin):
+    def chatter(exchange):
+        for _ in range(2000):
+            exchange.send(b"HTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\n\r\n")
+        exchange.answer()
+
+    origin.on("/chatter", chatter)
+    gw = gateway(**plain_policy())
+    answer = gw.get("/chatter")
+    assert answer.status == 502
+    assert len(answer.informational) <= 32
+    assert gw.audit(1)[0]["reason"] == "upstream"
+
+
+def test_sigint_ends_a_drain(gateway, origin):
+    held = []
+    origin.on("/held", lambda exchange: held.append(exchange) or time.sleep(8))
+    gw = gateway(**plain_policy())
+    with gw.connect() as client:
+        client.send(request("GET", "/held"))
+        origin.wait(1)
+        gw.deliver(signal.SIGTERM)
+        gw.expect("draining")
+        begin = time.monotonic()
+        gw.deliver(signal.SIGINT)
+        assert gw.wait(5) == 0
+        assert time.monotonic() - begin < 3
+
+
+# --- what a rule makes of an answer -------------------------------------------------
+
+REFUSALS = [
+    # action of the rule, target, status, location
+    ("redirect:https://login.test/?from=%{ARGS.u}", "/?u=abc", 302,
+     "https://login.test/?from=abc"),
+    ("redirect:https://login.test/?from=%{ARGS.u}", "/?u=a%0d%0aSet-Cookie:%20a=b", 403,
+     None),
+    ("redirect:https://login.test/?from=%{ARGS.u}", "/?u=a%20b", 403, None),
+    ("deny,status:304", "/?u=abc", 403, None),
+    ("deny,status:204", "/?u=abc", 403, None),
+    ("deny,status:429", "/?u=abc", 429, None),
+]
+
+
+@pytest.mark.parametrize("action,target,status,location", REFUSALS)
+def test_what_a_rule_answers(gateway, origin, tmp_path, action, target, status, location):
+    """A redirect filled from an argument once carried its line ends into the head."""
+    rule = tmp_path / "own.conf"
+    rule.write_text('SecRuleRemoveById 920000-999999\n'
+                    f'SecRule ARGS:u "@rx ." "id:10001,phase:2,{action}"\n')
+    gw = gateway(policies={"default": {"rules": [str(rule)]}})
+    with gw.connect() as client:
+        client.send(request("GET", target))
+        answer = client.response()
+        assert (answer.status, answer.get("location")) == (status, location)
+        assert answer.get("set-cookie") is None
+        client.send(request("GET", "/next"))
+        assert client.response().status == 200
