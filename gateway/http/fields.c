@@ -7,6 +7,10 @@
 #include "gateway/base/check.h"
 #include "gateway/http/chars.h"
 
+/* Options of Connection that are heeded. Nobody sends that many, and thousands of
+ * them must not cost thousands times the fields. */
+#define OPTIONS_MAX 100
+
 /* clang-format off */
 /* A perfect hash of the known names over length, first and last byte. Two
  * names in one slot would not compile: an initialiser overridden. */
@@ -194,17 +198,6 @@ next_token(struct span *list, struct span *token_r)
 	return (false);
 }
 
-static unsigned
-name_bit(struct span name)
-{
-	unsigned h = 0;
-	size_t i;
-
-	for (i = 0; i < name.n; i++)
-		h = h * 31 + (unsigned char)char_lower(name.p[i]);
-	return ((h ^ h >> 9) & 511);
-}
-
 static void
 mark_named(struct http_fields *f, struct span token)
 {
@@ -222,28 +215,19 @@ mark_named(struct http_fields *f, struct span token)
 void
 http_fields_mark_hops(struct http_fields *f)
 {
+	unsigned tokens = OPTIONS_MAX;
 	struct span list, token;
-	uint64_t there[8] = { 0 };
-	unsigned bit;
 	uint32_t i;
 
 	if (f->count[HTTP_CONNECTION] == 0)
 		return;
-	/* A Connection of thousands of tokens must not cost tokens × fields:
-	 * a token whose bit no field has set is passed over. */
-	for (i = 0; i < f->n; i++)
-		if (!f->v[i].hop_by_hop) {
-			bit = name_bit(f->v[i].name);
-			there[bit / 64] |= UINT64_C(1) << bit % 64;
-		}
 	for (i = 0; i < f->n; i++) {
 		if (f->v[i].id != HTTP_CONNECTION)
 			continue;
 		list = f->v[i].value;
-		while (next_token(&list, &token)) {
-			bit = name_bit(token);
-			if ((there[bit / 64] >> bit % 64 & 1) != 0)
-				mark_named(f, token);
+		while (tokens > 0 && next_token(&list, &token)) {
+			mark_named(f, token);
+			tokens--;
 		}
 	}
 }

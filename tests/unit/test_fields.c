@@ -162,6 +162,29 @@ several_connections(void **state)
 	assert_true(array[0].hop_by_hop && array[2].hop_by_hop && array[3].hop_by_hop);
 }
 
+/* Options without end are not work without end. */
+static void
+options_are_bounded(void **state)
+{
+	char list[2 * 200];
+	struct http_field array[3];
+	struct http_fields f;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(list); i += 2)
+		memcpy(list + i, i < 198 ? "x," : "y,", 2);
+	list[198] = 'z';
+	http_fields_init(&f, array, 3);
+	assert_true(http_fields_add(&f, SPAN("Y"), SPAN("")));
+	assert_true(http_fields_add(&f, SPAN("Z"), SPAN("")));
+	assert_true(
+	    http_fields_add(&f, SPAN("Connection"), span_mem(list, sizeof(list))));
+	http_fields_mark_hops(&f);
+	assert_true(array[1].hop_by_hop); /* the hundredth */
+	assert_false(array[0].hop_by_hop);
+}
+
 static void
 tokens(void **state)
 {
@@ -259,6 +282,7 @@ main(void)
 		cmocka_unit_test(adds_and_finds),
 		cmocka_unit_test(hop_by_hop),
 		cmocka_unit_test(several_connections),
+		cmocka_unit_test(options_are_bounded),
 		cmocka_unit_test(tokens),
 		cmocka_unit_test(classes),
 		cmocka_unit_test(scans),

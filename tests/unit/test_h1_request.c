@@ -400,6 +400,45 @@ head_is_bounded(void **state)
 	assert_int_equal(head.oddity, H1_ODD_HEADER_TOO_LARGE);
 }
 
+/* Bytes behind a complete message are the next message, or a fault of their own;
+ * empty lines there are let pass. */
+static void
+trailing_bytes(void **state)
+{
+	static const struct {
+		struct span in;
+		enum h1_oddity next;
+	} rows[] = {
+		{ SPAN(POST "Content-Length: 5\r\n\r\n12345garbage\r\n"),
+		    H1_ODD_REQUEST_LINE },
+		{ SPAN(POST "Content-Length: 5\r\n\r\n12345\x01"), H1_ODD_METHOD },
+		{ SPAN(POST "Content-Length: 5\r\n\r\n12345\n"), H1_ODD_BARE_LF },
+		{ SPAN(GET "\r\nx=1&y=2"), H1_ODD_METHOD },
+		{ SPAN(POST "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n0\r\n\r\n"),
+		    H1_ODD_REQUEST_LINE },
+		{ SPAN(POST "Content-Length: 5\r\n\r\n12345\r\n" GET "\r\n"),
+		    H1_ODD_NONE },
+	};
+	struct http_field fields[FIELDS_MAX];
+	struct h1_head head, next;
+	struct h1_body body;
+	struct span rest, data;
+	char copy[1024];
+	size_t i, used;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		assert_int_equal(parse(&head, fields, copy, rows[i].in), H1_DONE);
+		rest = span_cut(rows[i].in, head.head_bytes, rows[i].in.n);
+		h1_body_init(&body, head.framing, head.content_length, 0);
+		assert_int_equal(h1_body_pull(&body, rest, &used, &data), H1_DONE);
+		rest = span_cut(rest, used, rest.n);
+		assert_int_equal(parse(&next, fields, copy, rest),
+		    rows[i].next == H1_ODD_NONE ? H1_DONE : H1_BAD);
+		assert_int_equal(next.oddity, rows[i].next);
+	}
+}
+
 /* Statuses that clients are told. */
 static void
 statuses(void **state)
@@ -434,6 +473,7 @@ main(void)
 		cmocka_unit_test(keeps_what_was_sent),
 		cmocka_unit_test(keeps_what_came_before_the_fault),
 		cmocka_unit_test(head_is_bounded),
+		cmocka_unit_test(trailing_bytes),
 		cmocka_unit_test(statuses),
 	};
 
