@@ -177,7 +177,6 @@ answer_refusal(struct request *req)
 		put_field(head, SPAN("Allow"), req->refusal.allow);
 	put_connection(req, head);
 	text_put(head, SPAN("\r\n"));
-	sender_reset(&req->out);
 	sender_put(&req->out, text_span(head));
 	if (!req->http.is_head) {
 		sender_put(&req->out, text_span(&req->page));
