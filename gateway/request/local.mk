@@ -22,9 +22,15 @@ gateway_request_librequest_a_SOURCES = \
 	gateway/request/waf_call.h \
 	gateway/request/worker.h
 
+REQUEST_TEST_LDADD = gateway/request/librequest.a gateway/loop/libloop.a \
+	gateway/base/libbase.a $(EV_LIBS) $(CMOCKA_LIBS)
 if HAVE_CMOCKA
-check_PROGRAMS += tests/unit/test_audit
+check_PROGRAMS += tests/unit/test_audit tests/unit/test_sender tests/unit/test_spool
+endif
 tests_unit_test_audit_SOURCES = tests/unit/test_audit.c
 tests_unit_test_audit_LDADD = gateway/request/librequest.a gateway/filter/libfilter.a \
 	gateway/http/libhttp.a gateway/base/libbase.a $(JANSSON_LIBS) $(CMOCKA_LIBS)
-endif
+tests_unit_test_sender_SOURCES = tests/unit/test_sender.c
+tests_unit_test_sender_LDADD = $(REQUEST_TEST_LDADD)
+tests_unit_test_spool_SOURCES = tests/unit/test_spool.c
+tests_unit_test_spool_LDADD = $(REQUEST_TEST_LDADD)
