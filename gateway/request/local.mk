@@ -22,14 +22,20 @@ gateway_request_librequest_a_SOURCES = \
 	gateway/request/waf_call.h \
 	gateway/request/worker.h
 
+REQUEST_RIG = tests/unit/request_rig.c tests/unit/request_rig.h
 REQUEST_TEST_LDADD = gateway/request/librequest.a gateway/loop/libloop.a \
 	gateway/base/libbase.a $(EV_LIBS) $(CMOCKA_LIBS)
 if HAVE_CMOCKA
-check_PROGRAMS += tests/unit/test_audit tests/unit/test_sender tests/unit/test_spool
+check_PROGRAMS += tests/unit/test_answer tests/unit/test_audit \
+	tests/unit/test_origin_head tests/unit/test_sender tests/unit/test_spool
 endif
+tests_unit_test_answer_SOURCES = tests/unit/test_answer.c $(REQUEST_RIG)
+tests_unit_test_answer_LDADD = $(YETT_ARCHIVES) $(YETT_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_audit_SOURCES = tests/unit/test_audit.c
 tests_unit_test_audit_LDADD = gateway/request/librequest.a gateway/filter/libfilter.a \
 	gateway/http/libhttp.a gateway/base/libbase.a $(JANSSON_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_origin_head_SOURCES = tests/unit/test_origin_head.c $(REQUEST_RIG)
+tests_unit_test_origin_head_LDADD = $(YETT_ARCHIVES) $(YETT_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_sender_SOURCES = tests/unit/test_sender.c
 tests_unit_test_sender_LDADD = $(REQUEST_TEST_LDADD)
 tests_unit_test_spool_SOURCES = tests/unit/test_spool.c

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The head that a client gets for each answer of an origin and each refusal. */
+#include "config.h"
+
+#include "gateway/request/answer.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/request_rig.h"
+
+#define N "\r\n"
+#define GET "GET / HTTP/1.1" N "Host: a" N N
+#define GET10 "GET / HTTP/1.0" N N
+#define KEPT10 "GET / HTTP/1.0" N "Connection: keep-alive" N N
+#define HEAD "HEAD / HTTP/1.1" N "Host: a" N N
+#define POST "POST / HTTP/1.1" N "Host: a" N "Content-Length: 5" N N
+#define DATE "Date: Sun, 06 Nov 1994 08:49:37 GMT" N
+#define OK "HTTP/1.1 200 OK" N DATE
+#define VIA "Via: 1.1 yett" N
+#define CLOSE "Connection: close" N
+
+static const struct row {
+	const char *why, *request, *origin, *out;
+	bool keepalive, chunked;
+} rows[] = {
+	{ "length", GET, OK "Content-Length: 5" N N, OK VIA "Content-Length: 5" N N, true,
+	    false },
+	{ "no body at all", GET, OK "Content-Length: 0" N N,
+	    OK VIA "Content-Length: 0" N N, true, false },
+	{ "chunks", GET, OK "Transfer-Encoding: chunked" N N,
+	    OK VIA "Transfer-Encoding: chunked" N N, true, true },
+	{ "until the origin closes", GET, OK N, OK VIA "Transfer-Encoding: chunked" N N,
+	    true, true },
+	{ "chunks to HTTP/1.0", KEPT10, OK "Transfer-Encoding: chunked" N N,
+	    OK VIA CLOSE N, false, false },
+	{ "until close to HTTP/1.0", KEPT10, OK N, OK VIA CLOSE N, false, false },
+	{ "length to HTTP/1.0", GET10, OK "Content-Length: 5" N N,
+	    OK VIA "Content-Length: 5" N CLOSE N, false, false },
+	{ "length to HTTP/1.0 that stays", KEPT10, OK "Content-Length: 5" N N,
+	    OK VIA "Content-Length: 5" N "Connection: keep-alive" N N, true, false },
+	{ "an origin of HTTP/1.0", GET, "HTTP/1.0 200 OK" N DATE "Content-Length: 5" N N,
+	    OK VIA "Content-Length: 5" N N, true, false },
+	{ "the client asked for a close", "GET / HTTP/1.1" N "Host: a" N CLOSE N,
+	    OK "Content-Length: 5" N N, OK VIA "Content-Length: 5" N CLOSE N, false,
+	    false },
+	{ "the origin closes, the client need not", GET, OK "Content-Length: 5" N CLOSE N,
+	    OK VIA "Content-Length: 5" N N, true, false },
+	{ "HEAD tells the length and has no body", HEAD, OK "Content-Length: 5" N N,
+	    OK VIA "Content-Length: 5" N N, true, false },
+	{ "HEAD without a length", HEAD, OK N, OK VIA N, true, false },
+	{ "HEAD of chunks", HEAD, OK "Transfer-Encoding: chunked" N N, OK VIA N, true,
+	    false },
+	{ "204 has no length", GET,
+	    "HTTP/1.1 204 No Content" N DATE "Content-Length: 5" N N,
+	    "HTTP/1.1 204 No Content" N DATE VIA N, true, false },
+	{ "304 neither", GET, "HTTP/1.1 304 Not Modified" N DATE "Content-Length: 5" N N,
+	    "HTTP/1.1 304 Not Modified" N DATE VIA N, true, false },
+	{ "the body is not read yet: what follows it can't be found", POST,
+	    OK "Content-Length: 5" N N, OK VIA "Content-Length: 5" N CLOSE N, false,
+	    false },
+	{ "hop-by-hop fields end here", GET,
+	    OK "Keep-Alive: timeout=5" N "Connection: keep-alive, X-Mine" N "X-Mine: 1" N
+	       "Proxy-Authenticate: Basic" N "Upgrade: h2c" N "Trailer: X" N "TE: x" N
+	       "Content-Length: 5" N N,
+	    OK VIA "Content-Length: 5" N N, true, false },
+	{ "all else passes as it is", GET,
+	    "HTTP/1.1 299 Fancy Words" N "Set-Cookie: a=1" N "Set-Cookie: b=2" N
+	    "via: 1.0 x" N DATE "X: \x80\xff" N "Content-Length: 5" N N,
+	    "HTTP/1.1 299 Fancy Words" N "Set-Cookie: a=1" N "Set-Cookie: b=2" N
+	    "via: 1.0 x" N DATE "X: \x80\xff" N VIA "Content-Length: 5" N N,
+	    true, false },
+	{ "a reason is never missing", GET,
+	    "HTTP/1.1 404 " N DATE "Content-Length: 0" N N,
+	    "HTTP/1.1 404 Not Found" N DATE VIA "Content-Length: 0" N N, true, false },
+};
+
+static struct request_rig rig;
+
+static int
+setup(void **state)
+{
+	(void)state;
+	rig_open(&rig);
+	return (0);
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	rig_close(&rig);
+	return (0);
+}
+
+static void
+test_rows(void **state)
+{
+	const struct row *row;
+	struct request *req;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		row = &rows[i];
+		req = rig_request(&rig, row->request);
+		rig_answer(&rig, row->origin);
+		answer_from_origin(req);
+		if (!span_eq(text_span(&req->answer), span_of(row->out)))
+			fail_msg("%s:\n%.*s\nnot\n%s", row->why,
+			    SPAN_FMT(text_span(&req->answer)), row->out);
+		if (req->keepalive != row->keepalive ||
+		    req->answer_chunked != row->chunked ||
+		    req->answer_close == row->keepalive)
+			fail_msg("%s: keepalive %d, close %d, chunked %d", row->why,
+			    req->keepalive, req->answer_close, req->answer_chunked);
+	}
+}
+
+static bool
+has(const struct request *req, const char *what)
+{
+	return (span_find(text_span(&req->answer), span_of(what)) != SIZE_MAX);
+}
+
+static void
+test_date_is_added(void **state)
+{
+	struct request *req;
+
+	(void)state;
+	req = rig_request(&rig, GET);
+	rig_answer(&rig, "HTTP/1.1 200 OK" N "Content-Length: 0" N N);
+	answer_from_origin(req);
+	assert_true(has(req, N "Date: "));
+	assert_true(has(req, " GMT" N));
+}
+
+static void
+test_drain_closes(void **state)
+{
+	struct request *req;
+
+	(void)state;
+	req = rig_request(&rig, GET);
+	rig_answer(&rig, OK "Content-Length: 0" N N);
+	rig.worker.draining = true;
+	answer_from_origin(req);
+	rig.worker.draining = false;
+	assert_true(has(req, N CLOSE));
+	assert_false(req->keepalive);
+}
+
+static void
+test_interim(void **state)
+{
+	struct request *req;
+
+	(void)state;
+	req = rig_request(&rig, GET);
+	rig_answer(&rig, "HTTP/1.1 103 Early Hints" N "Link: </a>" N "Connection: x" N
+			 "X: 1" N "Content-Length: 3" N N);
+	answer_interim(req);
+	assert_true(span_eq(text_span(&req->answer),
+	    SPAN("HTTP/1.1 103 Early Hints" N "Link: </a>" N N)));
+	assert_int_equal(sender_bytes(&req->out), req->answer.n);
+}
+
+static const struct refused {
+	const char *why, *request;
+	uint16_t status;
+	const char *reason;
+	bool body_is_here, keepalive;
+	const char *has, *has_not;
+} refusals[] = {
+	{ "a page of its length", GET, 403, "waf", true, true, "HTTP/1.1 403 Forbidden" N,
+	    CLOSE },
+	{ "who disagrees about the protocol goes", GET, 400, "protocol", true, false,
+	    N CLOSE, "keep-alive" },
+	{ "a body is still to come", POST, 413, "body", false, false, N CLOSE,
+	    "keep-alive" },
+	{ "a body is here", POST, 403, "waf", true, true, "Content-Length: ", CLOSE },
+	{ "HTTP/1.0 stays if it asked to", KEPT10, 403, "waf", true, true,
+	    N "Connection: keep-alive" N, CLOSE },
+	{ "HTTP/1.0 goes", GET10, 403, "waf", true, false, N CLOSE, "keep-alive" },
+	{ "where to", GET, 308, NULL, true, true, N "Location: https://x/" N, "Allow" },
+	{ "what is allowed", GET, 405, "method", true, true, N "Allow: PUT" N,
+	    "Location" },
+};
+
+static void
+test_refusals(void **state)
+{
+	const struct refused *row;
+	struct request *req;
+	char length[64];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
+		row = &refusals[i];
+		req = rig_request(&rig, row->request);
+		req->body_done = row->body_is_here;
+		request_refuse(req, row->status, row->reason, "why");
+		if (row->status == 308)
+			req->refusal.location = SPAN("https://x/");
+		if (row->status == 405)
+			req->refusal.allow = SPAN("PUT");
+		answer_refusal(req);
+		if (!has(req, row->has) || has(req, row->has_not) ||
+		    req->keepalive != row->keepalive)
+			fail_msg("%s: %.*s", row->why, SPAN_FMT(text_span(&req->answer)));
+		snprintf(length, sizeof(length), N "Content-Length: %zu" N, req->page.n);
+		assert_true(has(req, length));
+		assert_true(has(req, req->id));
+		assert_int_equal(sender_bytes(&req->out), req->answer.n + req->page.n);
+		assert_int_equal(req->answer_bytes, req->page.n);
+	}
+}
+
+static void
+test_refusal_of_head(void **state)
+{
+	struct request *req;
+
+	(void)state;
+	req = rig_request(&rig, HEAD);
+	request_refuse(req, 403, "waf", "why");
+	answer_refusal(req);
+	assert_int_equal(sender_bytes(&req->out), req->answer.n);
+	assert_int_equal(req->answer_bytes, 0);
+}
+
+/* The first refusal is the one that counts. */
+static void
+test_first_refusal_stands(void **state)
+{
+	struct request *req;
+
+	(void)state;
+	req = rig_request(&rig, GET);
+	request_refuse(req, 403, "waf", "first");
+	request_refuse(req, 400, "protocol", "second");
+	assert_int_equal(req->refusal.status, 403);
+	assert_string_equal(req->refusal.detail, "first");
+	assert_true(req->keepalive);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_date_is_added),
+		cmocka_unit_test(test_drain_closes),
+		cmocka_unit_test(test_interim),
+		cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_refusal_of_head),
+		cmocka_unit_test(test_first_refusal_stands),
+	};
+
+	return (cmocka_run_group_tests(tests, setup, teardown));
+}
