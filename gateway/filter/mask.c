@@ -286,7 +286,7 @@ mask_request_line(const struct mask *m, struct span line, struct text *out)
 {
 	size_t first = span_index(line, ' '), last = line.n;
 
-	if (first == SIZE_MAX) {
+	if (line.p == NULL || first == SIZE_MAX) {
 		mask_target(m, line, out);
 		return;
 	}
@@ -306,6 +306,8 @@ mask_body(const struct mask *m, struct span body, struct text *out)
 {
 	size_t i;
 
+	if (body.p == NULL)
+		return;
 	for (i = 0; i < body.n && strchr(" \t\r\n", body.p[i]) != NULL; i++)
 		continue;
 	if (i < body.n && strchr("{[\"<-", body.p[i]) == NULL)

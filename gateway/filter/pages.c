@@ -171,6 +171,8 @@ wants_json(struct span accept)
 	unsigned quality;
 	bool valid;
 
+	if (accept.p == NULL)
+		return (false);
 	while (rest.n > 0) {
 		item = take_until(&rest, ',');
 		range = take_until(&item, ';');

@@ -9,7 +9,7 @@
 #include "gateway/base/span.h"
 
 struct page {
-	struct span content_type; /* static */
+	struct span content_type;	/* static */
 	uint16_t status;
 };
 

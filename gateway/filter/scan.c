@@ -349,35 +349,45 @@ scalar_end(struct span s, size_t at)
 	return (is_delimited(s, at) ? at : s.n);
 }
 
+/* A string whose opening quote is at `at`; returns what is behind it. */
+static size_t
+string_after(struct span s, size_t at, size_t backslashes, struct found *f)
+{
+	size_t n;
+	uint8_t quote = look(s, at, &n);
+
+	f->from = at + n;
+	at = f->to = string_end(s, f->from, quote, n, backslashes);
+	/* the backslashes of the closing quote are not the value's */
+	while (f->to > f->from && s.p[f->to - 1] == '\\' && backslashes-- > 0)
+		f->to--;
+	(void)look(s, at, &n);
+	return (at + n);
+}
+
 static void
 value_after(struct span s, const struct separator *sep, struct found *f)
 {
-	size_t n, at = sep->end, backslashes = 0;
+	size_t n, at = skip_space(s, sep->end), backslashes = 0;
 	uint8_t c;
 
-	at = skip_space(s, at);
 	f->from = at;
-	for (c = look(s, at, &n); n != 0 && c == '\\' && n < 6; c = look(s, at, &n)) {
-		backslashes++;
-		at += n;
-	}
+	/* a line "name: value" has no syntax that ends it earlier */
 	if (sep->byte == ':' && !sep->quoted) {
 		f->to = parameter_end(s, f->from, sep);
 		return;
 	}
-	if (n != 0 && is_quote(c)) {
-		f->from = at + n;
-		f->to = string_end(s, f->from, c, n, backslashes);
-		at = f->to;
-		(void)look(s, at, &n);
+	for (c = look(s, at, &n); n != 0 && c == '\\' && n < 6; c = look(s, at, &n)) {
+		backslashes++;
 		at += n;
-		while (f->to > f->from && s.p[f->to - 1] == '\\' && backslashes-- > 0)
-			f->to--;
-	} else if (n != 0 && (c == '{' || c == '[')) {
+	}
+	if (is_quote(c)) {
+		at = string_after(s, at, backslashes, f);
+	} else if (c == '{' || c == '[') {
 		at = f->to = nest_end(s, at);
 	} else {
-		f->to = sep->byte == ':' ? scalar_end(s, f->from)
-					 : parameter_end(s, f->from, sep);
+		f->to =
+		    sep->byte == ':' ? scalar_end(s, at) : parameter_end(s, f->from, sep);
 		return;
 	}
 	if (!is_delimited(s, at))
@@ -496,6 +506,12 @@ part_after(const struct mask *m, struct span s, size_t at, struct found *f)
 	return (true);
 }
 
+static bool
+ends_authority(uint8_t c)
+{
+	return (c == '/' || c == '?' || c == '#' || is_space(c) || is_quote(c));
+}
+
 /* "://user:password@": the credentials. Also when the text is cut before the
  * "@" and it is no port that follows the colon. */
 static bool
@@ -510,9 +526,8 @@ userinfo_after(struct span s, size_t at, struct found *f)
 		return (false);
 	f->from = at;
 	f->to = 0;
-	for (c = look(s, at, &n); n != 0 && at < end; c = look(s, at, &n)) {
-		if (c == '/' || c == '?' || c == '#' || is_space(c) || is_quote(c))
-			break;
+	for (c = look(s, at, &n); n != 0 && at < end && !ends_authority(c);
+	     c = look(s, at, &n)) {
 		no_port = no_port || (colon && (c < '0' || c > '9'));
 		colon = colon || c == ':';
 		if (c == '@')

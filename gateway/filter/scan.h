@@ -22,9 +22,9 @@ struct mask_word {
 struct mask {
 	struct mask_word *words;
 	size_t n_words;
-	bool starts[256]; /* bytes a word begins with, both cases */
-	bool stops[256]; /* all bytes a scan has to look at */
-	bool cookies; /* is "cookie" itself secret */
+	bool starts[256];	/* bytes a word begins with, both cases */
+	bool stops[256];	/* all bytes a scan has to look at */
+	bool cookies;		/* is "cookie" itself secret */
 };
 
 /* Decodes one byte at `at`: "%41", "%2541", "A" and "\u0041" are all "A". Returns

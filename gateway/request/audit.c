@@ -457,6 +457,8 @@ put_escaped(struct text *out, struct span s)
 	size_t i, done = 0;
 	uint8_t c;
 
+	if (s.p == NULL)
+		return;
 	for (i = 0; i < s.n; i++) {
 		c = (uint8_t)s.p[i];
 		if (c >= 0x20 && c < 0x7f && c != '"' && c != '\\')

@@ -14,7 +14,7 @@
 #include "rules/waf.h"
 
 struct record {
-	int64_t time_us;		/* wall clock, when the request's first byte came */
+	int64_t time_us;		/* wall clock, when its first byte came */
 	const char *id;
 	const char *reason;		/* NULL: neither refused nor detected */
 	const char *detail;		/* what of it: "space before the colon" */
@@ -36,8 +36,10 @@ struct record {
 	bool aborted;			/* the client left before the end */
 };
 
-/* One JSON object, without newline, of the audit schema. Long values are cut:
- * 4 KiB for path, query and each field value, 100 fields. */
+/* One JSON object, without newline, of the audit schema, behind what `out` holds.
+ * Long values are cut: 4 KiB for path, query and each field value, 100 fields.
+ * What does not fit `out` is written without fields and values, and not at all
+ * if that does not fit either. */
 void audit_record(struct text *out, const struct record *, const struct mask *);
 /* One JSON object, or a line of the combined format. */
 void access_record_json(struct text *out, const struct record *, const struct mask *);

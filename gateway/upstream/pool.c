@@ -44,6 +44,7 @@ least_weights(const struct conf_pool *cf, uint32_t *weights)
 		divisor = common_divisor(w, divisor);
 		sum += w;
 	}
+	CHECK(divisor != 0);
 	sum /= divisor;
 	for (i = 0; i < cf->n_servers; i++) {
 		w = cf->servers[i].weight != 0 ? cf->servers[i].weight : 1;

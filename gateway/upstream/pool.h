@@ -33,7 +33,7 @@ struct pool_server {
 	/* Address that took the last connection: begin there, so that a dead
 	 * first one costs its timeout once. */
 	_Atomic uint32_t first;
-	_Atomic int64_t down_until_us; /* monotonic; 0: no failure lately */
+	_Atomic int64_t down_until_us;	/* monotonic; 0: no failure lately */
 };
 
 #define POOL_MAGIC 0x9001c0deu
@@ -52,7 +52,7 @@ struct upstream_pool {
 	 * and the shares of the whole process are exact. */
 	uint16_t *turns;
 	uint32_t n_turns;
-	char before[64]; /* the ticket has a cache line of its own */
+	char before[64];	/* the ticket has a cache line of its own */
 	_Atomic uint32_t ticket;
 	char after[64];
 };

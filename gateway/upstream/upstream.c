@@ -162,6 +162,7 @@ static void
 conn_close(struct conn *c)
 {
 	loop_io_stop(&c->pub.io);
+	loop_timer_stop(&c->timer);
 	stream_close(&c->pub.stream);
 	upstream_pool_free(&c->pool);
 	c->pub.magic = 0;
@@ -278,12 +279,28 @@ upstream_release(struct upstream *up, struct upstream_conn **conn_p, bool keep)
 	}
 }
 
+static void
+kept_close(struct kept *kept)
+{
+	/* the last connection takes the pool with it */
+	uint32_t i, n = kept->pool->n_servers;
+	struct conn *c, *older;
+
+	for (i = 0; i < n; i++) {
+		for (c = kept->servers[i].newest; c != NULL; c = older) {
+			older = c->older;
+			conn_close(c);
+		}
+	}
+	free(kept);
+}
+
 void
 upstream_free(struct upstream **up_p)
 {
 	struct upstream *up = *up_p;
-	struct conn *c;
-	uint32_t bucket, i;
+	struct kept *kept;
+	uint32_t bucket;
 
 	*up_p = NULL;
 	if (up == NULL)
@@ -291,12 +308,9 @@ upstream_free(struct upstream **up_p)
 	CHECK_OBJ(up, UPSTREAM_MAGIC);
 	CHECK(up->lent == 0 && up->asking == 0);
 	for (bucket = 0; bucket < KEPT_BUCKETS; bucket++) {
-		while (up->kept[bucket] != NULL) {
-			for (i = 0; up->kept[bucket]->servers[i].newest == NULL; i++)
-				continue;
-			c = up->kept[bucket]->servers[i].newest;
-			kept_take_out(c);
-			conn_close(c);
+		while ((kept = up->kept[bucket]) != NULL) {
+			up->kept[bucket] = kept->next;
+			kept_close(kept);
 		}
 	}
 	up->magic = 0;
@@ -559,7 +573,8 @@ try_server(struct try *t)
 	t->address =
 	    atomic_load_explicit(&sv->first, memory_order_relaxed) % sv->n_addresses;
 	if (t->use != UPSTREAM_FRESH) {
-		t->conn = take_idle(t->up, t->pool, t->server, t->use == UPSTREAM_CHECKED);
+		t->conn =
+		    take_idle(t->up, t->pool, t->server, t->use == UPSTREAM_CHECKED);
 		if (t->conn != NULL)
 			return (UPSTREAM_READY);
 	}
@@ -595,8 +610,7 @@ try_step(struct try *t, enum upstream_rc rc)
 }
 
 enum upstream_rc
-upstream_get(
-    struct upstream *up, struct upstream_pool *pool, enum upstream_use use,
+upstream_get(struct upstream *up, struct upstream_pool *pool, enum upstream_use use,
     struct upstream_ask *ask)
 {
 	uint32_t server;

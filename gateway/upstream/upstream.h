@@ -33,18 +33,18 @@ void upstream_free(struct upstream **);
 struct upstream_conn {
 	unsigned magic;
 	struct stream *stream;
-	struct loop_io io; /* the user's while it holds the connection */
-	bool reused; /* was idle before: a failure may be its age */
+	struct loop_io io;	/* the user's while it holds the connection */
+	bool reused;		/* was idle before: a failure may be its age */
 	const char *host_text; /* "host:port" of the url, for records and Via */
-	uint32_t server; /* index in the pool */
+	uint32_t server;	/* index in the pool */
 };
 
 enum upstream_rc {
 	UPSTREAM_READY,
-	UPSTREAM_WAIT, /* `ready` of the ask will be called */
-	UPSTREAM_REFUSED, /* no server would take a connection */
-	UPSTREAM_TIMEOUT, /* connect or handshake took too long */
-	UPSTREAM_TLS, /* certificate or handshake; `error` says which */
+	UPSTREAM_WAIT,		/* `ready` of the ask will be called */
+	UPSTREAM_REFUSED,	/* no server would take a connection */
+	UPSTREAM_TIMEOUT,	/* connect or handshake took too long */
+	UPSTREAM_TLS,		/* certificate or handshake; `error` says which */
 };
 
 /* What may be given out. */
@@ -68,9 +68,8 @@ struct upstream_ask {
 /* Next server by weighted round robin, the turn shared by all threads; one that
  * refuses is passed over for the next, each server tried once (every address of
  * its name, each with the pool's connect timeout) and asked last for a second.
- * Returns at
- * once, with the outcome in the ask but for WAIT; never calls `ready` from
- * inside. */
+ * Returns at once, with the outcome in the ask but for WAIT; never calls `ready`
+ * from inside. */
 enum upstream_rc upstream_get(
     struct upstream *, struct upstream_pool *, enum upstream_use, struct upstream_ask *);
 /* Gives up a WAIT: `ready` is not called any more. No-op after the outcome. */

@@ -698,7 +698,8 @@ test_cancel(void **state)
 	fill_backlog((struct sockaddr *)&in, sizeof(in), fds, FILL_MAX);
 	open_pool(f);
 	before = count_fds();
-	assert_int_equal(upstream_get(f->up, f->pool, UPSTREAM_ANY, &f->ask), UPSTREAM_WAIT);
+	assert_int_equal(
+	    upstream_get(f->up, f->pool, UPSTREAM_ANY, &f->ask), UPSTREAM_WAIT);
 	assert_int_equal(count_fds(), before + 1);
 	upstream_cancel(f->up, &f->ask);
 	assert_int_equal(count_fds(), before);
@@ -786,7 +787,8 @@ test_unix_socket(void **state)
 	/* or until there is room */
 	f->conf.timeouts.connect = 5 * CLOCK_SECOND;
 	f->pool->connect_us = 5 * CLOCK_SECOND;
-	assert_int_equal(upstream_get(f->up, f->pool, UPSTREAM_ANY, &f->ask), UPSTREAM_WAIT);
+	assert_int_equal(
+	    upstream_get(f->up, f->pool, UPSTREAM_ANY, &f->ask), UPSTREAM_WAIT);
 	run(f, 15 * CLOCK_MS);
 	assert_int_equal(f->ask.rc, UPSTREAM_WAIT);
 	(void)close(accept_one(f->listener[0]));
