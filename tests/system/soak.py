@@ -26,7 +26,7 @@ from yett_test.certs import Authority                               # noqa: E402
 from yett_test.client import Closed, Connection, chunks, request    # noqa: E402
 from yett_test.client import tls_context                            # noqa: E402
 from yett_test.gateway import Gateway                               # noqa: E402
-from yett_test.wait import Port, until                              # noqa: E402
+from yett_test.wait import SLOW, Port, until                        # noqa: E402
 
 BIG = 512 * 1024
 FORM = ("Content-Type", "application/x-www-form-urlencoded")
@@ -295,9 +295,10 @@ def start(folder, url):
 
 
 def flat(samples, tolerance):
-    """(ok, text): the last tenth of the samples against those after warm-up."""
-    if len(samples) < 20:
-        return True, "too short for a verdict on memory"
+    """(ok, text): the last tenth of the samples against those after warm-up. In a
+    sanitizer build freed memory stays in quarantine: it finds leaks itself."""
+    if len(samples) < 20 or SLOW > 1:
+        return True, "no verdict on memory: too short, or a sanitizer build"
     tenth = max(len(samples) // 10, 2)
     early = statistics.median(samples[2 * tenth:3 * tenth])
     late = statistics.median(samples[-tenth:])

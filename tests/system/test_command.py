@@ -32,9 +32,6 @@ def test_usage():
         assert done.stdout == "" and done.stderr
 
 
-def test_misspelt_command():
-    assert "check" in run("chek").stderr
-
 
 def test_version():
     done = run("version")

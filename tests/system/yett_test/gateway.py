@@ -35,7 +35,8 @@ def binary():
 
 def environment():
     env = dict(os.environ)
-    env.setdefault("ASAN_OPTIONS", "detect_leaks=1:abort_on_error=0:exitcode=99")
+    env.setdefault("ASAN_OPTIONS", "detect_leaks=1:abort_on_error=0:exitcode=99:"
+                   "quarantine_size_mb=32:malloc_context_size=8")
     env.setdefault("UBSAN_OPTIONS", "print_stacktrace=1")
     return env
 
