@@ -388,7 +388,12 @@ mask_form(const struct mask *m, enum variable_form form, struct span name,
 	case FORM_QUERY: mask_query(m, value, out); break;
 	case FORM_LINE: mask_request_line(m, value, out); break;
 	case FORM_BODY: mask_body(m, value, out); break;
-	case FORM_OPAQUE: text_puts(out, MASK_TEXT); break;
+	case FORM_OPAQUE:
+		if (m->n_words > 0)
+			text_puts(out, MASK_TEXT);
+		else
+			scan_mask(m, value, out);
+		break;
 	}
 }
 
@@ -409,7 +414,8 @@ mask_is_secret_variable(const struct mask *m, struct span variable)
 	struct span name;
 	enum variable_form form = take_apart(variable, &name);
 
-	return (form == FORM_OPAQUE || (form == FORM_COOKIE && m->cookies) ||
+	return ((form == FORM_OPAQUE && m->n_words > 0) ||
+		(form == FORM_COOKIE && m->cookies) ||
 		((form == FORM_PLAIN || form == FORM_FIELD || form == FORM_COOKIE) &&
 		    scan_has_word(m, name)));
 }
@@ -464,7 +470,8 @@ mask_variable(
 	size_t within = span_find(value, WITHIN), at, next;
 	enum variable_form form = take_apart(variable, &name);
 
-	if (!span_starts(value, MATCHED) || mask_is_secret_variable(m, variable)) {
+	if (m->n_words == 0 || !span_starts(value, MATCHED) ||
+	    mask_is_secret_variable(m, variable)) {
 		mask_form(m, form, name, value, out);
 		return;
 	}

@@ -217,6 +217,35 @@ test_field(void **state)
 }
 
 static void
+test_no_words_mask_nothing(void **state)
+{
+	static const struct {
+		const char *variable, *in, *out;
+	} rows[] = {
+		{ "ARGS:password", "x", "x" },
+		{ "XML:/*", "x", "x" },
+		{ "TX:0", "Matched Data: x", "Matched Data: x" },
+		{ "REQUEST_HEADERS:Cookie", "a=b", "a=b" },
+		{ "REQUEST_HEADERS:Authorization", "Basic x", "Basic x" },
+		{ "REQUEST_BODY", "{\"password\":\"x\"}", "{\"password\":\"x\"}" },
+		{ "ARGS:u", "http://u:p@h/", "http://***@h/" },
+	};
+	struct conf_strings none = { NULL, 0 };
+	struct mask *m = mask_new(&none);
+	struct text out;
+	size_t i;
+
+	(void)state;
+	text_init(&out, 4096);
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		mask_variable(m, span_of(rows[i].variable), span_of(rows[i].in), &out);
+		expect(&out, rows[i].in, rows[i].out);
+	}
+	text_free(&out);
+	mask_free(&m);
+}
+
+static void
 test_variable(void **state)
 {
 	static const struct {
@@ -588,6 +617,7 @@ main(void)
 		cmocka_unit_test(test_path),
 		cmocka_unit_test(test_field),
 		cmocka_unit_test(test_variable),
+		cmocka_unit_test(test_no_words_mask_nothing),
 		cmocka_unit_test(test_multipart),
 		cmocka_unit_test(test_no_secret_survives),
 		cmocka_unit_test(test_work_is_bounded),
