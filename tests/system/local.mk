@@ -1,4 +1,5 @@
 # tests/system: the whole gateway from outside; see system.sh
+check_SCRIPTS += tests/system/system.sh
 system_tests = \
 	tests/system/conftest.py \
 	tests/system/test_bodies.py \

@@ -26,10 +26,11 @@ def test_usage():
     assert run().returncode == 2
     for arguments in (["nonsense"], ["run", "--nonsense"], ["check", "-c"],
                       ["version", "x"], ["run", "-c", "a", "-c"],
-                      ["run", "--protect", "not a url"]):
+                      ["run", "-c", "a", "--protect", "http://127.0.0.1:1"]):
         done = run(*arguments)
         assert done.returncode == 2, arguments
         assert done.stdout == "" and done.stderr
+    assert run("run", "--protect", "not a url").returncode == 1
 
 
 
