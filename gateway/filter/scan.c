@@ -324,14 +324,14 @@ parameter_end(struct span s, size_t at, const struct separator *sep)
 	return (s.n);
 }
 
-/* May a quoted or nested value end here? What follows otherwise belongs to it. */
+/* May a value of JSON end here? What follows otherwise belongs to it. */
 static bool
 is_delimited(struct span s, size_t at)
 {
 	size_t n;
-	uint8_t c = look(s, at, &n);
+	uint8_t c = look(s, skip_space(s, at), &n);
 
-	return (n == 0 || is_space(c) || (c != 0 && strchr(",}];&>)/\\\"'", c) != NULL));
+	return (n == 0 || (c != 0 && strchr(",}]&\\\"'", c) != NULL));
 }
 
 /* A number or literal of JSON: the text behind "name": is not quoted. */
@@ -346,7 +346,7 @@ scalar_end(struct span s, size_t at)
 			break;
 		at += n;
 	}
-	return (is_delimited(s, at) ? at : s.n);
+	return (at);
 }
 
 /* A string whose opening quote is at `at`; returns what is behind it. */
@@ -372,8 +372,9 @@ value_after(struct span s, const struct separator *sep, struct found *f)
 	uint8_t c;
 
 	f->from = at;
-	/* a line "name: value" has no syntax that ends it earlier */
-	if (sep->byte == ':' && !sep->quoted) {
+	/* Only a JSON member says where its value ends. A quote in "name=value" or
+	 * in a line "name: value" may be a part of the value. */
+	if (sep->byte != ':' || !sep->quoted) {
 		f->to = parameter_end(s, f->from, sep);
 		return;
 	}
@@ -381,15 +382,12 @@ value_after(struct span s, const struct separator *sep, struct found *f)
 		backslashes++;
 		at += n;
 	}
-	if (is_quote(c)) {
+	if (is_quote(c))
 		at = string_after(s, at, backslashes, f);
-	} else if (c == '{' || c == '[') {
+	else if (c == '{' || c == '[')
 		at = f->to = nest_end(s, at);
-	} else {
-		f->to =
-		    sep->byte == ':' ? scalar_end(s, at) : parameter_end(s, f->from, sep);
-		return;
-	}
+	else
+		at = f->to = scalar_end(s, at);
 	if (!is_delimited(s, at))
 		f->to = parameter_end(s, at, sep);
 }

@@ -4,7 +4,7 @@
 # [FUZZ_SECONDS=60] [FUZZ_TARGETS="uri h1_body"]` runs clang's libFuzzer for that
 # long on each; `make fuzz-merge` puts the inputs it found worth keeping into
 # the corpora of the source tree.
-FUZZ_NAMES = conf h1_body h1_request h1_response uri
+FUZZ_NAMES = conf h1_body h1_request h1_response mask uri
 FUZZ_SECONDS = 60
 FUZZ_TARGETS = $(FUZZ_NAMES)
 
@@ -24,13 +24,17 @@ check_PROGRAMS += tests/fuzz/fuzz_h1_response
 tests_fuzz_fuzz_h1_response_SOURCES = tests/fuzz/fuzz_h1_response.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_h1_response_LDADD = gateway/http/libhttp.a gateway/base/libbase.a
 
+check_PROGRAMS += tests/fuzz/fuzz_mask
+tests_fuzz_fuzz_mask_SOURCES = tests/fuzz/fuzz_mask.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_mask_LDADD = gateway/filter/libfilter.a gateway/base/libbase.a
+
 check_PROGRAMS += tests/fuzz/fuzz_uri
 tests_fuzz_fuzz_uri_SOURCES = tests/fuzz/fuzz_uri.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_uri_LDADD = gateway/http/libhttp.a gateway/base/libbase.a
 
 # ---
 FUZZ_MAIN = tests/fuzz/fuzz.h tests/fuzz/replay_main.c
-EXTRA_DIST += tests/fuzz/run.sh tests/fuzz/corpus tests/fuzz/http.dict tests/fuzz/conf.dict
+EXTRA_DIST += tests/fuzz/run.sh tests/fuzz/corpus tests/fuzz/http.dict tests/fuzz/conf.dict tests/fuzz/mask.dict
 FUZZ_RUN = FUZZ_NAMES='$(FUZZ_TARGETS)' FUZZ_SECONDS='$(FUZZ_SECONDS)' \
 	$(SHELL) $(srcdir)/tests/fuzz/run.sh
 

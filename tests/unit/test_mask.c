@@ -305,7 +305,7 @@ test_variable(void **state)
 		    "<wsse:Password***</wsse:Password><z/>" },
 		{ "REQUEST_BODY", "<token value=\"x\"/><z>1</z>", "<token***/><z>1</z>" },
 		{ "REQUEST_BODY", "<user password=\"x\" name=\"u\"/>",
-		    "<user password=\"***\" name=\"u\"/>" },
+		    "<user password=***" },
 		{ "XML:/*", "anything", "***" },
 		{ "XML", "anything", "***" },
 		{ "TX:1", "x", "x" },
