@@ -1,15 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """The request core at its seams: framing towards the origin, who waits for whom,
 what a hostile peer may cost."""
+import os
 import signal
+import ssl
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
 
-from yett_test.client import Closed, chunks, request
+from yett_test.client import Closed, Connection, chunks, request, tls_context
 from yett_test.gateway import plain_policy
+from yett_test.wait import Port, seconds
 
 TEXT = "text/plain"
 
@@ -203,3 +207,120 @@ def test_what_a_rule_answers(gateway, origin, tmp_path, action, target, status, 
         assert answer.get("set-cookie") is None
         client.send(request("GET", "/next"))
         assert client.response().status == 200
+
+
+# --- what waiting costs -------------------------------------------------------------
+
+def cpu_seconds(pid):
+    with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+        fields = file.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@pytest.fixture
+def stalling(origin):
+    """An origin that stops at each of the points where one can."""
+    released = threading.Event()
+
+    def stall(*said, read=False):
+        def script(exchange):
+            if read:
+                exchange.read_body()
+            for piece in said:
+                exchange.send(piece)
+            released.wait(seconds(30))
+            exchange.close()
+        return script
+
+    def pour(exchange):
+        exchange.send(b"HTTP/1.1 200 OK\r\n\r\n")
+        while not released.is_set():
+            exchange.send(b"x" * 65536)
+
+    start = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n"
+    origin.on("/silent", stall(), lazy=True)
+    origin.on("/half-head", stall(start), lazy=True)
+    origin.on("/half-body", stall(start, b"Content-Length: 99\r\n\r\n", b"x"), lazy=True)
+    origin.on("/half-chunk", stall(start, b"Transfer-Encoding: chunked\r\n\r\n", b"5\r\nab"),
+              lazy=True)
+    origin.on("/interim", stall(b"HTTP/1.1 103 Early Hints\r\n\r\n"), lazy=True)
+    origin.on("/until-close", stall(start, b"\r\n", b"ab"), lazy=True)
+    origin.on("/answers-early", stall(start, b"Content-Length: 9\r\n\r\n"), lazy=True)
+    origin.on("/pours", pour, close=True)
+    yield origin
+    released.set()
+
+
+def test_waiting_costs_nothing(gateway, stalling, authority):
+    """Connections that stand still at every point there is: no timer and no readiness
+    that nobody uses may keep the loop going."""
+    pair = authority.issue("app.test")
+    tls_port = Port()
+    port = Port()
+    gw = gateway(port, threads=1, listeners=[
+        {"address": port.address}, {"address": tls_port.address, "tls": {"certificates": [
+            {"certificate": str(pair.certificate), "key": str(pair.key)}]}}],
+        policies={"default": {"mode": "detect"},
+                  "head": {"mode": "detect", "response_body": {"inspect": "64KiB"},
+                           "request_body": {"inspect": 1000, "over_inspect": "head"}},
+                  "none": {"mode": "off", "request_body": {"limit": "1GiB"}}},
+        sites=[{"hosts": ["waf.test"], "pool": "app", "policy": "default"},
+               {"hosts": ["head.test"], "pool": "app", "policy": "head"},
+               {"hosts": ["off.test"], "pool": "app", "policy": "none"}],
+        timeouts={"header": "60s", "body_idle": "60s", "send_idle": "60s",
+                  "handshake": "60s"})
+    context = tls_context()
+    clients = []
+
+    def plain():
+        clients.append(gw.connect())
+        return clients[-1]
+
+    def secure():
+        clients.append(Connection((tls_port.host, tls_port.number), tls=context,
+                                  sni="app.test"))
+        return clients[-1]
+
+    def pour(client, data):
+        client.sock.setblocking(False)
+        try:
+            while True:
+                client.sock.send(data)
+        except (BlockingIOError, ssl.SSLWantWriteError):
+            pass
+
+    for client in (plain, secure):
+        client()                                            # nothing said
+        client().send(b"\r\n")
+        client().send(b"GET / HT")
+        client().send(request("GET", "/", host="off.test")).response()
+        for host in ("waf.test", "head.test", "off.test"):
+            post = request("POST", "/silent", [("Content-Length", "5000")], host=host)
+            client().send(post)
+            client().send(post + b"x" * 2000)
+            client().send(request("POST", "/silent", [("Content-Length", "50"),
+                                                      ("Expect", "100-continue")], host=host))
+            client().send(request("POST", "/answers-early", [("Content-Length", "5000")],
+                                  host=host) + b"x" * 2000)
+            client().send(request("POST", "/silent", [("Transfer-Encoding", "chunked")],
+                                  host=host) + b"ff\r\nab")
+            for path in ("/silent", "/half-head", "/half-body", "/half-chunk", "/interim",
+                         "/until-close"):
+                client().send(request("GET", path, host=host))
+                # and more behind it than a buffer holds
+                pour(client().send(request("GET", path, host=host)),
+                     request("GET", "/next", host=host) * 500)
+            client().send(request("GET", "/pours", host=host))
+        big = client().send(request("POST", "/silent", [("Content-Length", "900000000")],
+                                    host="off.test"))
+        pour(big, b"x" * 65536)
+    raw = Connection((tls_port.host, tls_port.number))
+    clients.append(raw)
+    raw.send(b"\x16\x03\x01\x02\x00\x01\x00")               # half a hello
+    time.sleep(1.5)
+    before = cpu_seconds(gw.pid)
+    time.sleep(2)
+    spent = cpu_seconds(gw.pid) - before
+    for client in clients:
+        client.close()
+    assert spent < 0.1, f"{spent:.2f} s of processor time in 2 s of standing still"
