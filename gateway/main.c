@@ -14,8 +14,10 @@ static const struct subcommand {
 } SUBCOMMANDS[] = {
 	{ "run", cli_run, "run the gateway" },
 	{ "check", cli_check, "test a configuration, certificates and rules" },
-	{ "explain", cli_explain, "tell why a request was refused, and what would let it pass" },
-	{ "schema", cli_schema, "print the configuration's JSON Schema or reference page" },
+	{ "explain", cli_explain,
+	    "tell why a request was refused, and what would let it pass" },
+	{ "schema", cli_schema,
+	    "print the configuration's JSON Schema or reference page" },
 	{ "version", cli_version, "print versions and the engine's known holes" },
 };
 #define N_SUBCOMMANDS (sizeof(SUBCOMMANDS) / sizeof(SUBCOMMANDS[0]))
@@ -27,11 +29,13 @@ help(FILE *out)
 
 	fputs("usage: yett COMMAND [OPTIONS]\n\n"
 	      "Yett is a WAF gateway: it stands in front of a web app, inspects every\n"
-	      "request, and says why it refused what it refused.\n\ncommands:\n", out);
+	      "request, and says why it refused what it refused.\n\ncommands:\n",
+	    out);
 	for (i = 0; i < N_SUBCOMMANDS; i++)
 		fprintf(out, "  %-9s %s\n", SUBCOMMANDS[i].name, SUBCOMMANDS[i].what);
 	fputs("\nyett COMMAND --help tells more, and so does yett(1).\n"
-	      "To begin: yett run --protect http://127.0.0.1:3000\n", out);
+	      "To begin: yett run --protect http://127.0.0.1:3000\n",
+	    out);
 }
 
 int

@@ -41,19 +41,13 @@ pipeline_run(struct request *req)
 			jump(req, STEP_LOG);
 		}
 		switch (PIPELINE[req->step](req)) {
-		case STEP_NEXT:
-			req->step++;
-			break;
+		case STEP_NEXT: req->step++; break;
 		case STEP_WAIT:
 			if (req->conn->gone)
 				break;
 			return (false);
-		case STEP_REPLY:
-			jump(req, STEP_DELIVER);
-			break;
-		case STEP_CLOSE:
-			req->conn->gone = true;
-			break;
+		case STEP_REPLY: jump(req, STEP_DELIVER); break;
+		case STEP_CLOSE: req->conn->gone = true; break;
 		}
 	}
 	return (!request_is_busy(req));

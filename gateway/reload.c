@@ -10,8 +10,8 @@
 #include "gateway/base/check.h"
 #include "gateway/base/clock.h"
 
-#define AUDIT_BUFFER	(4u << 20)
-#define ACCESS_BUFFER	(4u << 20)
+#define AUDIT_BUFFER (4u << 20)
+#define ACCESS_BUFFER (4u << 20)
 
 static void
 problem(struct conf_problems *problems, const struct conf_place *place, const char *field,
@@ -154,7 +154,8 @@ make_sites(struct snapshot *snap)
 			place = &places->routes[j];
 			place->site = site->hosts.v[0];
 			place->route = route->path;
-			place->methods = route->methods.n > 0 ? &route->methods : &site->methods;
+			place->methods =
+			    route->methods.n > 0 ? &route->methods : &site->methods;
 			settle_place(snap, place,
 			    route->policy[0] != '\0' ? route->policy : site->policy,
 			    route->pool[0] != '\0' ? route->pool : site->pool);
@@ -170,10 +171,12 @@ open_logs(struct snapshot *snap, struct conf_problems *problems)
 
 	conf = snap->conf;
 	if (strcmp(conf->logs.audit.path, "off") != 0 &&
-	    log_file_open(&snap->audit, conf->logs.audit.path, AUDIT_BUFFER, &e) != ERR_OK)
+	    log_file_open(&snap->audit, conf->logs.audit.path, AUDIT_BUFFER, &e) !=
+		ERR_OK)
 		problem(problems, &(struct conf_place){ 0 }, "logs.audit.path", &e);
 	if (strcmp(conf->logs.access.path, "off") != 0 &&
-	    log_file_open(&snap->access, conf->logs.access.path, ACCESS_BUFFER, &e) != ERR_OK)
+	    log_file_open(&snap->access, conf->logs.access.path, ACCESS_BUFFER, &e) !=
+		ERR_OK)
 		problem(problems, &(struct conf_place){ 0 }, "logs.access.path", &e);
 }
 

@@ -17,9 +17,9 @@
 #include "gateway/request/request.h"
 
 #define INSPECTOR_NICENESS 5
-#define BUFFER_EXTRA	1024	/* a head of header_bytes and a byte too many */
-#define BUFFERS_SPARE	256
-#define LINE_MAX_BYTES	(1u << 20)
+#define BUFFER_EXTRA 1024 /* a head of header_bytes and a byte too many */
+#define BUFFERS_SPARE 256
+#define LINE_MAX_BYTES (1u << 20)
 
 /* One listening socket of one thread. */
 struct door {
@@ -115,7 +115,8 @@ worker_init(struct thread *t, struct workers *all)
 	w->limits = all->limits;
 	w->inspectors = all->inspectors;
 	w->files = all->files;
-	w->buffers = buf_pool_new(all->snapshot->limits.header_bytes + BUFFER_EXTRA, BUFFERS_SPARE);
+	w->buffers = buf_pool_new(
+	    all->snapshot->limits.header_bytes + BUFFER_EXTRA, BUFFERS_SPARE);
 	w->run = pipeline_run;
 	w->drained = thread_drained;
 	id_source_init(&w->ids);
@@ -137,7 +138,7 @@ worker_close(struct thread *t)
 			listener_free(&t->doors[i].listener);
 		else if (t->doors[i].fd > 0)
 			close(t->doors[i].fd);
-	w->draining = false;	/* nobody is left to be told */
+	w->draining = false; /* nobody is left to be told */
 	while (!TAILQ_EMPTY(&w->conns))
 		conn_abort(TAILQ_FIRST(&w->conns));
 	request_free_spare(w);
@@ -183,7 +184,7 @@ open_doors(struct thread *t)
 		door = &t->doors[i];
 		door->listener = listener_new(
 		    t->worker.loop, door->fd, t->worker.limits, door_accept, door);
-		door->fd = -1;	/* the listener's now, which may end before us */
+		door->fd = -1; /* the listener's now, which may end before us */
 	}
 }
 
@@ -225,7 +226,8 @@ workers_start(struct workers **workers_r, struct snapshot *snap, struct err *e)
 	all = mem_zalloc(sizeof(*all));
 	all->snapshot = snap;
 	all->n_threads = conf->threads;
-	all->limits = connlimit_new(conf->max.connections, conf->max.connections_per_client);
+	all->limits =
+	    connlimit_new(conf->max.connections, conf->max.connections_per_client);
 	all->inspectors = job_pool_new("inspect", conf->threads, INSPECTOR_NICENESS);
 	all->files = job_pool_new("files", 1, 0);
 	all->threads = mem_zalloc(all->n_threads * sizeof(*all->threads));

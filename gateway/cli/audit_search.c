@@ -18,8 +18,8 @@
 #define PROGRESS_LINES 200000u
 
 struct search {
-	const char *needle;	/* "id":"..." as it stands in a line; NULL: last */
-	char *found;		/* the line, malloc'd */
+	const char *needle; /* "id":"..." as it stands in a line; NULL: last */
+	char *found; /* the line, malloc'd */
 	off_t size;
 	bool progress;
 };
@@ -111,8 +111,10 @@ audit_search(const char *path, const char *id, json_t **record_r, struct err *e)
 	needle = NULL;
 	if (strcmp(id, "last") != 0) {
 		if (!id_is_valid(span_of(id)))
-			return (err_set(e, ERR_FORMAT, "\"%s\" is no request id: 26 digits and "
-			    "letters, as on the page of a refusal", id));
+			return (err_set(e, ERR_FORMAT,
+			    "\"%s\" is no request id: 26 digits and "
+			    "letters, as on the page of a refusal",
+			    id));
 		needle = mem_printf("\"id\":\"%s\"", id);
 	}
 	s.needle = needle;
@@ -120,8 +122,10 @@ audit_search(const char *path, const char *id, json_t **record_r, struct err *e)
 	if (code == ERR_OK && s.found == NULL)
 		code = search_rotated(&s, path, e);
 	if (code == ERR_OK && s.found == NULL)
-		code = err_set(e, ERR_MISSING, needle == NULL ? "%s: no record yet" :
-		    "%s: no record has this id; only what was refused or detected has one",
+		code = err_set(e, ERR_MISSING,
+		    needle == NULL ? "%s: no record yet"
+				   : "%s: no record has this id; only what was refused "
+				     "or detected has one",
 		    path);
 	if (code == ERR_OK)
 		code = parse(&s, path, record_r, e);

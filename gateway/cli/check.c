@@ -348,11 +348,13 @@ check_file(const char *file, bool quiet)
 int
 cli_check(int argc, char **argv)
 {
-	static const struct option options[] = { { "config", required_argument, NULL,
-						     'c' },
+	static const struct option options[] = {
+		{ "config", required_argument, NULL, 'c' },
 		{ "explain", required_argument, NULL, 'e' },
-		{ "quiet", no_argument, NULL, 'q' }, { "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 } };
+		{ "quiet", no_argument, NULL, 'q' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
 	const char *file = NULL, *field = NULL;
 	bool quiet = false;
 	int c;

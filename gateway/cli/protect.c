@@ -92,7 +92,8 @@ protect_configuration(const struct protect_options *o, struct text *yaml, struct
 		code = tls_self_signed(state, names, &certificate, &key, &made, e);
 	if (code == ERR_OK) {
 		if (made)
-			log_info("tls", "made a self-signed certificate: %s", certificate);
+			log_info(
+			    "tls", "made a self-signed certificate: %s", certificate);
 		else
 			log_info("tls", "self-signed certificate: %s", certificate);
 		write_yaml(o, state, certificate, key, yaml);

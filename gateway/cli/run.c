@@ -14,9 +14,9 @@
 #include "gateway/reload.h"
 #include "gateway/worker.h"
 
-#define DRAIN_DEFAULT_S	30
-#define TICK_S		10
-#define DRAIN_NAP_NS	(5 * 1000 * 1000)
+#define DRAIN_DEFAULT_S 30
+#define TICK_S 10
+#define DRAIN_NAP_NS (5 * 1000 * 1000)
 
 struct run_options {
 	const char *config;
@@ -53,12 +53,15 @@ usage(const char *problem, const char *argument)
 static int
 parse_options(struct run_options *o, int argc, char **argv)
 {
-	static const struct option options[] = { { "config", required_argument, NULL, 'c' },
+	static const struct option options[] = {
+		{ "config", required_argument, NULL, 'c' },
 		{ "protect", required_argument, NULL, 'p' },
 		{ "listen", required_argument, NULL, 'l' },
 		{ "state", required_argument, NULL, 's' },
 		{ "drain", required_argument, NULL, 'd' },
-		{ "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 } };
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
 	uint64_t seconds;
 	int c;
 
@@ -71,20 +74,21 @@ parse_options(struct run_options *o, int argc, char **argv)
 		case 's': o->protect.state = optarg; break;
 		case 'd':
 			if (!span_u64(span_of(optarg), &seconds) || seconds > 86400)
-				return (usage("--drain takes 0 to 86400 seconds, found ", optarg));
+				return (usage(
+				    "--drain takes 0 to 86400 seconds, found ", optarg));
 			o->drain_us = (int64_t)seconds * CLOCK_SECOND;
 			break;
-		case 'h':
-			fputs(HELP, stdout);
-			return (-1);
+		case 'h': fputs(HELP, stdout); return (-1);
 		default:
-			return (usage("unknown option, or one without its value: ", argv[optind - 1]));
+			return (usage("unknown option, or one without its value: ",
+			    argv[optind - 1]));
 		}
 	if (optind < argc)
 		return (usage("unexpected argument: ", argv[optind]));
 	if (o->config != NULL && o->protect.url != NULL)
 		return (usage("-c and --protect exclude each other", ""));
-	if (o->protect.url == NULL && (o->protect.listen != NULL || o->protect.state != NULL))
+	if (o->protect.url == NULL &&
+	    (o->protect.listen != NULL || o->protect.state != NULL))
 		return (usage("--listen and --state go with --protect", ""));
 	return (CLI_OK);
 }
@@ -98,7 +102,8 @@ load(const struct run_options *o, struct conf_problems *problems)
 	struct err e;
 
 	if (o->protect.url == NULL)
-		return (conf_load(o->config != NULL ? o->config : CLI_CONFIG_DEFAULT, problems));
+		return (conf_load(
+		    o->config != NULL ? o->config : CLI_CONFIG_DEFAULT, problems));
 	protect = o->protect;
 	if (protect.listen == NULL)
 		protect.listen = "0.0.0.0:8443";
@@ -142,9 +147,11 @@ raise_descriptors(const struct conf *conf)
 	limit.rlim_cur = limit.rlim_max < need ? limit.rlim_max : need;
 	setrlimit(RLIMIT_NOFILE, &limit);
 	if (limit.rlim_cur < need)
-		log_warn("run", "open files are limited to %llu; max.connections of %u may "
-		    "need %llu (ulimit -n, LimitNOFILE)", (unsigned long long)limit.rlim_cur,
-		    conf->max.connections, (unsigned long long)need);
+		log_warn("run",
+		    "open files are limited to %llu; max.connections of %u may "
+		    "need %llu (ulimit -n, LimitNOFILE)",
+		    (unsigned long long)limit.rlim_cur, conf->max.connections,
+		    (unsigned long long)need);
 }
 
 static void
@@ -156,11 +163,13 @@ say_ready(const struct snapshot *snap)
 
 	for (i = 0; i < snap->conf->n_listeners; i++) {
 		listener = &snap->conf->listeners[i];
-		log_info("run", "listening on %s%s", netaddr_text(&listener->address, address),
+		log_info("run", "listening on %s%s",
+		    netaddr_text(&listener->address, address),
 		    listener->tls ? " (TLS)" : "");
 	}
 	log_info("run", "ready: yett %s, %u worker threads, %zu sites, libmodsecurity %s",
-	    PACKAGE_VERSION, snap->conf->threads, snap->conf->n_sites, waf_engine_version());
+	    PACKAGE_VERSION, snap->conf->threads, snap->conf->n_sites,
+	    waf_engine_version());
 }
 
 /* Until the last request is answered, the time is up, or SIGINT says at once. */
@@ -179,14 +188,9 @@ drain(struct workers *workers, const sigset_t *signals, int64_t drain_us)
 			return;
 		}
 		switch (sigtimedwait(signals, NULL, &nap)) {
-		case SIGINT:
-			log_info("run", "stopping: SIGINT");
-			return;
-		case SIGUSR1:
-			log_reopen();
-			break;
-		default:
-			break;
+		case SIGINT: log_info("run", "stopping: SIGINT"); return;
+		case SIGUSR1: log_reopen(); break;
+		default: break;
 		}
 	}
 }
@@ -200,20 +204,14 @@ serve(struct snapshot *snap, struct workers *workers, const sigset_t *signals,
 
 	for (;;) {
 		switch (sigtimedwait(signals, NULL, &tick)) {
-		case SIGTERM:
-			drain(workers, signals, drain_us);
-			return;
-		case SIGINT:
-			log_info("run", "stopping: SIGINT");
-			return;
-		case SIGUSR1:
-			log_reopen();
-			break;
+		case SIGTERM: drain(workers, signals, drain_us); return;
+		case SIGINT: log_info("run", "stopping: SIGINT"); return;
+		case SIGUSR1: log_reopen(); break;
 		case SIGHUP:
-			log_warn("run", "SIGHUP: reload is not built yet, nothing changed");
+			log_warn(
+			    "run", "SIGHUP: reload is not built yet, nothing changed");
 			break;
-		default:
-			snapshot_tick(snap);
+		default: snapshot_tick(snap);
 		}
 	}
 }

@@ -48,8 +48,11 @@ print(void (*make)(struct text *))
 int
 cli_schema(int argc, char **argv)
 {
-	static const struct option options[] = { { "reference", no_argument, NULL, 'r' },
-		{ "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 } };
+	static const struct option options[] = {
+		{ "reference", no_argument, NULL, 'r' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
 	void (*make)(struct text *) = conf_schema;
 	int c;
 

@@ -53,8 +53,10 @@ cli_version(int argc, char **argv)
 		return (CLI_OK);
 	}
 	if (argc > 1) {
-		fprintf(stderr, "yett version: unexpected argument: %s\n"
-				"try: yett version --help\n", argv[1]);
+		fprintf(stderr,
+		    "yett version: unexpected argument: %s\n"
+		    "try: yett version --help\n",
+		    argv[1]);
 		return (CLI_USAGE);
 	}
 	print_versions();

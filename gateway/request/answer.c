@@ -83,7 +83,8 @@ settle_framing(struct request *req)
 
 	r = &req->origin.response;
 	req->answer_bodyless = r->framing == H1_NO_BODY;
-	req->answer_chunked = (r->framing == H1_CHUNKED || r->framing == H1_UNTIL_CLOSE) &&
+	req->answer_chunked =
+	    (r->framing == H1_CHUNKED || r->framing == H1_UNTIL_CLOSE) &&
 	    req->http.minor > 0;
 	if (!req->answer_bodyless && r->framing != H1_LENGTH && !req->answer_chunked)
 		req->keepalive = false;
@@ -111,7 +112,8 @@ answer_from_origin(struct request *req)
 	if (req->answer_chunked)
 		text_put(head, SPAN("Transfer-Encoding: chunked\r\n"));
 	else if (r->framing == H1_LENGTH ||
-	    (req->http.is_head && http_fields_get(&r->fields, HTTP_CONTENT_LENGTH) != NULL))
+		 (req->http.is_head &&
+		     http_fields_get(&r->fields, HTTP_CONTENT_LENGTH) != NULL))
 		put_length(head, r->content_length);
 	put_connection(req, head);
 	text_put(head, SPAN("\r\n"));
@@ -169,8 +171,9 @@ answer_refusal(struct request *req)
 	put_length(head, req->page.n);
 	put_field(head, SPAN("X-Request-Id"), span_of(req->id));
 	text_put(head, SPAN("Cache-Control: no-store\r\n"
-	    "X-Content-Type-Options: nosniff\r\n"
-	    "Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'\r\n"));
+			    "X-Content-Type-Options: nosniff\r\n"
+			    "Content-Security-Policy: default-src 'none'; style-src "
+			    "'unsafe-inline'\r\n"));
 	if (req->refusal.location.p != NULL)
 		put_field(head, SPAN("Location"), req->refusal.location);
 	if (req->refusal.allow.p != NULL)

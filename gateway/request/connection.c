@@ -9,9 +9,9 @@
 #include "gateway/base/check.h"
 #include "gateway/request/request.h"
 
-#define LINGER_US	(2 * CLOCK_SECOND)
-#define MOVES_PER_RUN	12	/* about four pipelined requests */
-#define WASTES_PER_RUN	32	/* reads of what nobody wants */
+#define LINGER_US (2 * CLOCK_SECOND)
+#define MOVES_PER_RUN 12 /* about four pipelined requests */
+#define WASTES_PER_RUN 32 /* reads of what nobody wants */
 
 static void
 conn_free(struct conn *c)
@@ -77,7 +77,8 @@ conn_new(struct worker *w, const struct entrance *entrance, int fd,
 	c->local = *local;
 	c->readable = true;
 	c->state = entrance->tls != NULL ? CONN_HANDSHAKE : CONN_IDLE;
-	c->stream = entrance->tls != NULL ? tls_accept(entrance->tls, fd) : stream_plain(fd);
+	c->stream =
+	    entrance->tls != NULL ? tls_accept(entrance->tls, fd) : stream_plain(fd);
 	loop_io_init(&c->io, w->loop, fd, conn_on_io, c);
 	loop_timer_init(&c->timer, w->loop, conn_on_timer, c);
 	TAILQ_INSERT_TAIL(&w->conns, c, link);
@@ -203,7 +204,7 @@ static void
 skip_empty_lines(struct conn *c)
 {
 	while (buf_len(&c->in) >= 2 && c->in.mem[c->in.start] == '\r' &&
-	    c->in.mem[c->in.start + 1] == '\n')
+	       c->in.mem[c->in.start + 1] == '\n')
 		buf_drain(&c->in, 2);
 }
 
@@ -218,7 +219,7 @@ advance_idle(struct conn *c)
 	if (buf_len(&c->in) > 0)
 		skip_empty_lines(c);
 	if (buf_len(&c->in) > 0) {
-		buf_compact(&c->in);	/* the parser's spans must not move later */
+		buf_compact(&c->in); /* the parser's spans must not move later */
 		c->state = CONN_HEAD;
 		return (true);
 	}
@@ -228,12 +229,13 @@ advance_idle(struct conn *c)
 	}
 	since = c->progress_us;
 	rc = conn_read(c, &c->in);
-	c->progress_us = since;	/* empty lines alone keep nothing open */
+	c->progress_us = since; /* empty lines alone keep nothing open */
 	if (rc == STREAM_OK)
 		return (true);
 	buf_give(c->worker->buffers, &c->in);
 	if ((rc != STREAM_WANT_READ && rc != STREAM_WANT_WRITE) ||
-	    conn_overdue(c, c->served ? conf->timeouts.keepalive : conf->timeouts.header)) {
+	    conn_overdue(
+		c, c->served ? conf->timeouts.keepalive : conf->timeouts.header)) {
 		c->state = CONN_CLOSED;
 		return (true);
 	}
@@ -278,14 +280,9 @@ advance_head(struct conn *c)
 		c->request = request_new(c);
 	req = c->request;
 	switch (h1_head_push(&req->head, buf_span(&c->in))) {
-	case H1_MORE:
-		return (wait_for_head(c));
-	case H1_DONE:
-		request_begin(req);
-		break;
-	case H1_BAD:
-		request_malformed(req, req->head.oddity);
-		break;
+	case H1_MORE: return (wait_for_head(c));
+	case H1_DONE: request_begin(req); break;
+	case H1_BAD: request_malformed(req, req->head.oddity); break;
 	}
 	c->state = CONN_REQUEST;
 	conn_progress(c);
@@ -362,12 +359,12 @@ static bool
 conn_advance(struct conn *c)
 {
 	switch (c->state) {
-	case CONN_HANDSHAKE:	return (advance_handshake(c));
-	case CONN_IDLE:		return (advance_idle(c));
-	case CONN_HEAD:		return (advance_head(c));
-	case CONN_REQUEST:	return (advance_request(c));
-	case CONN_LINGER:	return (advance_linger(c));
-	case CONN_CLOSED:	return (false);
+	case CONN_HANDSHAKE: return (advance_handshake(c));
+	case CONN_IDLE: return (advance_idle(c));
+	case CONN_HEAD: return (advance_head(c));
+	case CONN_REQUEST: return (advance_request(c));
+	case CONN_LINGER: return (advance_linger(c));
+	case CONN_CLOSED: return (false);
 	}
 	WRONG("connection state");
 }
@@ -411,7 +408,7 @@ void
 conn_abort(struct conn *c)
 {
 	if (c->request != NULL)
-		c->request->spool.busy = false;	/* the job threads have ended */
+		c->request->spool.busy = false; /* the job threads have ended */
 	c->cut = true;
 	conn_free(c);
 }

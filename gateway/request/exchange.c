@@ -8,8 +8,8 @@
 #include "gateway/request/origin_head.h"
 #include "gateway/request/request.h"
 
-#define PIECES_PER_RUN	32	/* of the request's body, about a megabyte */
-#define INTERIMS_MAX	32	/* of one answer */
+#define PIECES_PER_RUN 32 /* of the request's body, about a megabyte */
+#define INTERIMS_MAX 32 /* of one answer */
 
 static void
 exchange_on_timer(struct loop_timer *timer)
@@ -132,19 +132,18 @@ ask(struct request *req)
 	if (x->ask.rc == UPSTREAM_WAIT) {
 		if (x->began_us == 0)
 			x->began_us = clock_mono_us();
-		use = x->fresh ? UPSTREAM_FRESH :
-		    is_safe_twice(req) ? UPSTREAM_ANY : UPSTREAM_CHECKED;
+		use = x->fresh             ? UPSTREAM_FRESH
+		      : is_safe_twice(req) ? UPSTREAM_ANY
+					   : UPSTREAM_CHECKED;
 		x->ask.rc =
 		    upstream_get(req->worker->upstream, req->place->pool, use, &x->ask);
 	}
 	switch (x->ask.rc) {
-	case UPSTREAM_WAIT:
-		x->asking = true;
-		return (EXCHANGE_WAIT);
-	case UPSTREAM_REFUSED:	return (EXCHANGE_NONE);
-	case UPSTREAM_TIMEOUT:	return (EXCHANGE_TIMEOUT);
-	case UPSTREAM_TLS:	return (EXCHANGE_BAD);
-	case UPSTREAM_READY:	break;
+	case UPSTREAM_WAIT: x->asking = true; return (EXCHANGE_WAIT);
+	case UPSTREAM_REFUSED: return (EXCHANGE_NONE);
+	case UPSTREAM_TIMEOUT: return (EXCHANGE_TIMEOUT);
+	case UPSTREAM_TLS: return (EXCHANGE_BAD);
+	case UPSTREAM_READY: break;
 	}
 	x->conn = x->ask.conn;
 	req->origin_text = x->conn->host_text;
@@ -166,15 +165,12 @@ next_piece(struct request *req)
 	x = &req->origin;
 	piece = SPAN_NONE;
 	switch (spool_read(&req->spool, req->worker->files, &piece)) {
-	case SPOOL_OK:
-		goto put;
-	case SPOOL_WAIT:
-		return (EXCHANGE_WAIT);
+	case SPOOL_OK: goto put;
+	case SPOOL_WAIT: return (EXCHANGE_WAIT);
 	case SPOOL_ERROR:
 		request_refuse(req, 500, "body", "temporary file failed");
 		return (EXCHANGE_REFUSED);
-	case SPOOL_END:
-		break;
+	case SPOOL_END: break;
 	}
 	if (req->beyond.p != NULL) {
 		piece = req->beyond;
@@ -183,9 +179,7 @@ next_piece(struct request *req)
 		goto put;
 	}
 	switch (request_body(req, &piece)) {
-	case BODY_DATA:
-		x->streaming = true;
-		break;
+	case BODY_DATA: x->streaming = true; break;
 	case BODY_END:
 		if (origin_head_is_chunked(req) && !x->last_chunk)
 			sender_put_last_chunk(&x->out);
@@ -194,12 +188,10 @@ next_piece(struct request *req)
 		x->last_chunk = true;
 		return (EXCHANGE_OK);
 	case BODY_WAIT:
-		x->deadline_us = 0;	/* the client is what is slow */
+		x->deadline_us = 0; /* the client is what is slow */
 		return (EXCHANGE_WAIT);
-	case BODY_REFUSED:
-		return (EXCHANGE_REFUSED);
-	case BODY_GONE:
-		return (EXCHANGE_CLIENT_GONE);
+	case BODY_REFUSED: return (EXCHANGE_REFUSED);
+	case BODY_GONE: return (EXCHANGE_CLIENT_GONE);
 	}
 put:
 	if (origin_head_is_chunked(req))
@@ -228,7 +220,7 @@ flush_request(struct request *req)
 	}
 	x->deaf = rc != STREAM_OK;
 	x->deadline_us = 0;
-	conn_progress(req->conn);	/* it is the client's turn from now on */
+	conn_progress(req->conn); /* it is the client's turn from now on */
 	return (EXCHANGE_OK);
 }
 
@@ -288,13 +280,9 @@ fill(struct request *req)
 		x->deadline_us = 0;
 		return (EXCHANGE_OK);
 	case STREAM_WANT_READ:
-	case STREAM_WANT_WRITE:
-		origin_wait(x, rc);
-		return (EXCHANGE_WAIT);
-	case STREAM_EOF:
-		return (EXCHANGE_END);
-	default:
-		return (EXCHANGE_BAD);
+	case STREAM_WANT_WRITE: origin_wait(x, rc); return (EXCHANGE_WAIT);
+	case STREAM_EOF: return (EXCHANGE_END);
+	default: return (EXCHANGE_BAD);
 	}
 }
 
@@ -323,7 +311,8 @@ take_head(struct request *req)
 	}
 	if (r->status < 200)
 		return (EXCHANGE_INTERIM);
-	h1_body_init(&x->body, r->framing, r->content_length, req->snap->limits.header_bytes);
+	h1_body_init(
+	    &x->body, r->framing, r->content_length, req->snap->limits.header_bytes);
 	x->body_done = r->framing == H1_NO_BODY;
 	x->has_head = true;
 	x->head_us = clock_mono_us();
@@ -341,18 +330,16 @@ read_head(struct request *req)
 	for (;;) {
 		if (buf_len(&x->in) > 0)
 			switch (h1_head_push(&x->head, buf_span(&x->in))) {
-			case H1_DONE:
-				return (take_head(req));
+			case H1_DONE: return (take_head(req));
 			case H1_BAD:
 				x->failure = h1_oddity_text(x->head.oddity);
 				return (EXCHANGE_BAD);
-			case H1_MORE:
-				break;
+			case H1_MORE: break;
 			}
 		rc = fill(req);
 		if (rc == EXCHANGE_END || rc == EXCHANGE_BAD) {
-			x->failure = rc == EXCHANGE_END ? "closed without an answer" :
-							  "connection broke";
+			x->failure = rc == EXCHANGE_END ? "closed without an answer"
+							: "connection broke";
 			return (EXCHANGE_BAD);
 		}
 		if (rc != EXCHANGE_OK)
@@ -369,8 +356,8 @@ may_retry(struct request *req)
 
 	x = &req->origin;
 	return (x->conn != NULL && x->conn->reused && !x->got_byte && !x->streaming &&
-	    !x->fresh && !req->spool.busy && is_safe_twice(req) &&
-	    upstream_pool_conf(req->place->pool)->retries > 0);
+		!x->fresh && !req->spool.busy && is_safe_twice(req) &&
+		upstream_pool_conf(req->place->pool)->retries > 0);
 }
 
 static void
@@ -398,8 +385,8 @@ wait_for_origin(struct request *req)
 	x = &req->origin;
 	pool = upstream_pool_conf(req->place->pool);
 	client_is_slow = !x->sent && !x->deaf && sender_is_empty(&x->out);
-	if (!client_is_slow &&
-	    origin_overdue(x, x->sent ? pool->timeouts.first_byte : pool->timeouts.idle)) {
+	if (!client_is_slow && origin_overdue(x, x->sent ? pool->timeouts.first_byte
+							 : pool->timeouts.idle)) {
 		x->failure = "no answer in time";
 		return (EXCHANGE_TIMEOUT);
 	}
@@ -541,7 +528,7 @@ exchange_may_keep(const struct request *req)
 
 	x = &req->origin;
 	return (x->has_head && x->body_done && x->sent && !x->deaf && x->head.keepalive &&
-	    buf_len(&x->in) == x->in_used);
+		buf_len(&x->in) == x->in_used);
 }
 
 const char *

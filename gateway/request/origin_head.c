@@ -8,9 +8,16 @@
 
 /* Fields that are Yett's to say; a client's are dropped. */
 static const enum http_field_id OURS[] = {
-	HTTP_HOST, HTTP_CONTENT_LENGTH, HTTP_TRANSFER_ENCODING, HTTP_EXPECT, HTTP_FORWARDED,
-	HTTP_X_FORWARDED_FOR, HTTP_X_FORWARDED_HOST, HTTP_X_FORWARDED_PROTO,
-	HTTP_X_REQUEST_ID, HTTP_VIA,
+	HTTP_HOST,
+	HTTP_CONTENT_LENGTH,
+	HTTP_TRANSFER_ENCODING,
+	HTTP_EXPECT,
+	HTTP_FORWARDED,
+	HTTP_X_FORWARDED_FOR,
+	HTTP_X_FORWARDED_HOST,
+	HTTP_X_FORWARDED_PROTO,
+	HTTP_X_REQUEST_ID,
+	HTTP_VIA,
 };
 
 static bool
@@ -42,7 +49,8 @@ imitates_ours(struct span name)
 static bool
 wants_plain_answer(const struct request *req)
 {
-	return (request_is_inspected(req) && req->place->policy->response_body.inspect > 0);
+	return (
+	    request_is_inspected(req) && req->place->policy->response_body.inspect > 0);
 }
 
 static void
@@ -93,7 +101,8 @@ put_via(const struct request *req, struct text *head)
 			text_put(head, fields->v[i].value);
 			text_put(head, SPAN(", "));
 		}
-	text_put(head, req->http.minor == 0 ? SPAN("1.0 yett\r\n") : SPAN("1.1 yett\r\n"));
+	text_put(
+	    head, req->http.minor == 0 ? SPAN("1.0 yett\r\n") : SPAN("1.1 yett\r\n"));
 }
 
 static void
@@ -137,9 +146,9 @@ put_framing(const struct request *req, struct text *head)
 		text_put(head, SPAN("Transfer-Encoding: chunked\r\n"));
 	else {
 		text_put(head, SPAN("Content-Length: "));
-		text_put_u64(head, req->http.framing == H1_LENGTH ?
-			req->http.content_length :
-			spool_bytes(&req->spool) + req->beyond.n);
+		text_put_u64(head, req->http.framing == H1_LENGTH
+				       ? req->http.content_length
+				       : spool_bytes(&req->spool) + req->beyond.n);
 		text_put(head, SPAN("\r\n"));
 	}
 }

@@ -8,8 +8,8 @@
 
 #include "gateway/base/check.h"
 
-#define ARENA_EXTRA	(64u << 10)
-#define SPARE_MAX	64
+#define ARENA_EXTRA (64u << 10)
+#define SPARE_MAX 64
 
 static struct request *
 request_make(struct worker *w)
@@ -81,8 +81,8 @@ request_new(struct conn *c)
 	req->began_wall_us = clock_wall_us();
 	req->began_us = clock_mono_us();
 	id_make(&w->ids, req->began_wall_us, req->id);
-	h1_request_init(&req->head, &req->snap->limits, req->fields,
-	    req->snap->conf->max.fields);
+	h1_request_init(
+	    &req->head, &req->snap->limits, req->fields, req->snap->conf->max.fields);
 	spool_init(&req->spool, w->loop, request_wake, req);
 	text_init(&req->held, 0);
 	exchange_init(req);
@@ -124,7 +124,8 @@ request_free_spare(struct worker *w)
 }
 
 enum step_rc
-request_refuse(struct request *req, uint16_t status, const char *reason, const char *detail)
+request_refuse(
+    struct request *req, uint16_t status, const char *reason, const char *detail)
 {
 	if (req->refusal.status == 0) {
 		req->refusal.status = status;
@@ -161,7 +162,7 @@ enum step_rc
 request_malformed(struct request *req, enum h1_oddity oddity)
 {
 	take_head(req);
-	req->http.is_head = false;	/* a parser that gave up says why to anyone */
+	req->http.is_head = false; /* a parser that gave up says why to anyone */
 	req->body_done = true;
 	if (oddity == H1_ODD_NONE)
 		return (STEP_REPLY);
@@ -208,7 +209,7 @@ request_begin(struct request *req)
 	http = &req->http;
 	req->keepalive = req->head.keepalive;
 	req->body_done = http->framing == H1_NO_BODY ||
-	    (http->framing == H1_LENGTH && http->content_length == 0);
+			 (http->framing == H1_LENGTH && http->content_length == 0);
 	if (req->conn->plain_on_tls)
 		return (request_refuse(req, 400, "protocol", "plain HTTP on a TLS port"));
 	rc = uri_target_parse(&http->target, req->arena, http->method, http->raw_target);
@@ -350,7 +351,8 @@ request_body(struct request *req, struct span *data_r)
 		req->body_done = h1 == H1_DONE;
 		req->body_bytes += data_r->n;
 		if (over_limit(req)) {
-			request_refuse(req, 413, "body", "body larger than the policy's limit");
+			request_refuse(
+			    req, 413, "body", "body larger than the policy's limit");
 			return (BODY_REFUSED);
 		}
 		if (data_r->n > 0)
@@ -391,11 +393,8 @@ request_inspect(struct request *req, void (*work)(struct job *))
 		req->inspect.done = inspect_done;
 		job_submit(req->worker->inspectors, &req->inspect);
 		return (false);
-	case INSPECT_RUNS:
-		return (false);
-	case INSPECT_DONE:
-		req->inspect_state = INSPECT_IDLE;
-		return (true);
+	case INSPECT_RUNS: return (false);
+	case INSPECT_DONE: req->inspect_state = INSPECT_IDLE; return (true);
 	}
 	WRONG("inspection state");
 }

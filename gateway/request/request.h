@@ -53,7 +53,7 @@ struct request {
 	uint64_t body_bytes;			/* decoded, so far */
 	struct spool spool;
 	struct span piece;			/* on its way into the spool */
-	struct span beyond;			/* of that piece, past what is inspected */
+	struct span beyond;		/* of that piece, past what is inspected */
 	bool truncated;				/* over_inspect: head */
 	bool continued;				/* 100 Continue was sent */
 

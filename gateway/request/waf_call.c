@@ -23,7 +23,7 @@ static bool
 is_redirect(uint16_t status)
 {
 	return (status == 301 || status == 302 || status == 303 || status == 307 ||
-	    status == 308);
+		status == 308);
 }
 
 enum step_rc

@@ -37,13 +37,9 @@ take_piece(struct request *req, uint64_t inspect, bool reject)
 		req->truncated = true;
 	}
 	switch (spool_put(&req->spool, req->worker->files, req->piece)) {
-	case SPOOL_OK:
-		req->piece = SPAN_NONE;
-		return (STEP_NEXT);
-	case SPOOL_WAIT:
-		return (STEP_WAIT);
-	default:
-		return (request_refuse(req, 500, "body", "temporary file failed"));
+	case SPOOL_OK: req->piece = SPAN_NONE; return (STEP_NEXT);
+	case SPOOL_WAIT: return (STEP_WAIT);
+	default: return (request_refuse(req, 500, "body", "temporary file failed"));
 	}
 }
 
@@ -62,19 +58,18 @@ take_body(struct request *req, uint64_t inspect, bool reject)
 		if (req->truncated)
 			break;
 		switch (request_body(req, &req->piece)) {
-		case BODY_DATA:		continue;
-		case BODY_WAIT:		return (STEP_WAIT);
-		case BODY_REFUSED:	return (STEP_REPLY);
-		case BODY_GONE:		return (STEP_CLOSE);
-		case BODY_END:		break;
+		case BODY_DATA: continue;
+		case BODY_WAIT: return (STEP_WAIT);
+		case BODY_REFUSED: return (STEP_REPLY);
+		case BODY_GONE: return (STEP_CLOSE);
+		case BODY_END: break;
 		}
 		break;
 	}
 	switch (spool_seal(&req->spool, req->worker->files)) {
-	case SPOOL_OK:		return (STEP_NEXT);
-	case SPOOL_WAIT:	return (STEP_WAIT);
-	default:
-		return (request_refuse(req, 500, "body", "temporary file failed"));
+	case SPOOL_OK: return (STEP_NEXT);
+	case SPOOL_WAIT: return (STEP_WAIT);
+	default: return (request_refuse(req, 500, "body", "temporary file failed"));
 	}
 }
 

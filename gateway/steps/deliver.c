@@ -5,7 +5,7 @@
 #include "gateway/request/answer.h"
 #include "gateway/request/request.h"
 
-#define PIECES_PER_RUN	32	/* of an answer, about a megabyte */
+#define PIECES_PER_RUN 32 /* of an answer, about a megabyte */
 
 static void
 begin(struct request *req)
@@ -25,7 +25,7 @@ begin(struct request *req)
 static void
 put_piece(struct request *req, struct span piece)
 {
-	conn_progress(req->conn);	/* it is the client's turn from now on */
+	conn_progress(req->conn); /* it is the client's turn from now on */
 	req->answer_bytes += piece.n;
 	if (req->answer_chunked)
 		sender_put_chunk(&req->out, piece);
@@ -62,7 +62,8 @@ next_piece(struct request *req)
 	struct span piece;
 
 	if (req->held_sent < req->held.n) {
-		put_piece(req, span_cut(text_span(&req->held), req->held_sent, req->held.n));
+		put_piece(
+		    req, span_cut(text_span(&req->held), req->held_sent, req->held.n));
 		req->held_sent = req->held.n;
 		req->piece_out = true;
 		if (req->origin.body_done)
@@ -76,20 +77,13 @@ next_piece(struct request *req)
 		if (req->origin.body_done)
 			end_body(req);
 		return (STEP_NEXT);
-	case EXCHANGE_END:
-		end_body(req);
-		return (STEP_NEXT);
-	case EXCHANGE_WAIT:
-		conn_watch(req->conn);
-		return (STEP_WAIT);
-	case EXCHANGE_CLIENT_GONE:
-		return (STEP_CLOSE);
+	case EXCHANGE_END: end_body(req); return (STEP_NEXT);
+	case EXCHANGE_WAIT: conn_watch(req->conn); return (STEP_WAIT);
+	case EXCHANGE_CLIENT_GONE: return (STEP_CLOSE);
 	case EXCHANGE_REFUSED:
 		break_off(req, req->refusal.reason, req->refusal.detail);
 		return (STEP_NEXT);
-	default:
-		break_off(req, "upstream", exchange_error(req));
-		return (STEP_NEXT);
+	default: break_off(req, "upstream", exchange_error(req)); return (STEP_NEXT);
 	}
 }
 

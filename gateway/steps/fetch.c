@@ -29,19 +29,15 @@ step_fetch(struct request *req)
 		if ((rc = request_flush(req)) != STEP_NEXT)
 			return (rc);
 		switch (exchange_head(req)) {
-		case EXCHANGE_INTERIM:
-			pass_interim(req);
-			continue;
-		case EXCHANGE_WAIT:
-			conn_watch(req->conn);
-			return (STEP_WAIT);
-		case EXCHANGE_OK:		return (STEP_NEXT);
-		case EXCHANGE_REFUSED:		return (STEP_REPLY);
-		case EXCHANGE_CLIENT_GONE:	return (STEP_CLOSE);
-		case EXCHANGE_NONE:		return (refuse_upstream(req, 503));
-		case EXCHANGE_TIMEOUT:		return (refuse_upstream(req, 504));
+		case EXCHANGE_INTERIM: pass_interim(req); continue;
+		case EXCHANGE_WAIT: conn_watch(req->conn); return (STEP_WAIT);
+		case EXCHANGE_OK: return (STEP_NEXT);
+		case EXCHANGE_REFUSED: return (STEP_REPLY);
+		case EXCHANGE_CLIENT_GONE: return (STEP_CLOSE);
+		case EXCHANGE_NONE: return (refuse_upstream(req, 503));
+		case EXCHANGE_TIMEOUT: return (refuse_upstream(req, 504));
 		case EXCHANGE_END:
-		case EXCHANGE_BAD:		return (refuse_upstream(req, 502));
+		case EXCHANGE_BAD: return (refuse_upstream(req, 502));
 		}
 	}
 }

@@ -38,7 +38,7 @@ choose_route(struct request *req, uint32_t site, int32_t *route_r)
 	target = &req->http.target;
 	*route_r = target->asterisk ? -1 : route_path(routes, site, target->decoded);
 	return (!target->has_encoded_slash ||
-	    route_path(routes, site, target->slashed) == *route_r);
+		route_path(routes, site, target->slashed) == *route_r);
 }
 
 static bool

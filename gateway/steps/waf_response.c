@@ -28,7 +28,8 @@ inspect_head(struct request *req)
 		return (STEP_REPLY);
 	answer_from_origin(req);
 	if (req->hold_bytes > 0) {
-		text_init(&req->held, (size_t)req->hold_bytes + 2 * req->snap->limits.header_bytes);
+		text_init(&req->held,
+		    (size_t)req->hold_bytes + 2 * req->snap->limits.header_bytes);
 		req->hold = HOLD_FILL;
 	}
 	return (STEP_NEXT);
@@ -45,19 +46,16 @@ fill(struct request *req)
 			text_put(&req->held, piece);
 			exchange_body_used(req);
 			continue;
-		case EXCHANGE_END:
-			break;
-		case EXCHANGE_WAIT:
-			conn_watch(req->conn);
-			return (STEP_WAIT);
-		case EXCHANGE_REFUSED:
-			return (STEP_REPLY);
-		case EXCHANGE_CLIENT_GONE:
-			return (STEP_CLOSE);
+		case EXCHANGE_END: break;
+		case EXCHANGE_WAIT: conn_watch(req->conn); return (STEP_WAIT);
+		case EXCHANGE_REFUSED: return (STEP_REPLY);
+		case EXCHANGE_CLIENT_GONE: return (STEP_CLOSE);
 		case EXCHANGE_TIMEOUT:
-			return (request_refuse(req, 504, "upstream", exchange_error(req)));
+			return (
+			    request_refuse(req, 504, "upstream", exchange_error(req)));
 		default:
-			return (request_refuse(req, 502, "upstream", exchange_error(req)));
+			return (
+			    request_refuse(req, 502, "upstream", exchange_error(req)));
 		}
 		break;
 	}
