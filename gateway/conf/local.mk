@@ -45,4 +45,4 @@ tests_unit_test_conf_reference_SOURCES = tests/unit/test_conf_reference.c
 tests_unit_test_conf_reference_LDADD = $(CONF_TEST_LIBS)
 tests_unit_test_conf_value_SOURCES = tests/unit/test_conf_value.c
 tests_unit_test_conf_value_LDADD = $(CONF_TEST_LIBS)
-EXTRA_DIST += tests/unit/data/contract.yaml docs/guide/configuration.md
+EXTRA_DIST += tests/unit/data/contract.yaml
