@@ -14,6 +14,7 @@
 
 #include "gateway/base/check.h"
 #include "gateway/base/log.h"
+#include "rules/facts.h"
 #include "rules/scan.h"
 
 #define CRS_SYSTEM "/usr/share/modsecurity-crs"
@@ -331,6 +332,22 @@ parse_files(struct shim_rules *rules, const struct file_list *list, size_t from,
 	return (rc);
 }
 
+/* The texts once more, for what they say of the rules. */
+static struct facts *
+read_facts(const struct file_list *list)
+{
+	struct facts *facts = facts_new();
+	struct text file;
+
+	facts_add(facts, span_of(waf_base_settings));
+	for (size_t i = 0; i < list->n; i++) {
+		if (scan_read(list->v[i], &file, NULL) == ERR_OK)
+			facts_add(facts, text_span(&file));
+		text_free(&file);
+	}
+	return (facts);
+}
+
 static enum err_code
 base_parse(struct waf *waf, struct shim_rules **rules_r, const struct file_list *list,
     size_t n_crs, struct err *e)
@@ -351,6 +368,8 @@ base_parse(struct waf *waf, struct shim_rules **rules_r, const struct file_list 
 	shim_rules_own(rules);
 	if (rc == ERR_OK)
 		rc = parse_files(rules, list, n_crs, list->n, e);
+	if (rc == ERR_OK)
+		shim_rules_facts(rules, read_facts(list));
 	if (rc == ERR_OK && !shim_rules_seal(rules))
 		rc = err_set(e, ERR_IO, "out of memory");
 	if (rc == ERR_OK)

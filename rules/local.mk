@@ -1,6 +1,7 @@
 noinst_LIBRARIES += rules/librules.a
 rules_librules_a_SOURCES = \
 	rules/advice.c rules/advice.h \
+	rules/facts.c rules/facts.h \
 	rules/holes.c rules/holes.h \
 	rules/base.c \
 	rules/body.c rules/body.h \
@@ -19,8 +20,10 @@ rules_librules_a_SOURCES = \
 WAF_TEST_LDADD = rules/librules.a gateway/http/libhttp.a gateway/base/libbase.a \
 	$(MODSECURITY_LIBS) $(PCRE2_LIBS) -lstdc++ $(CMOCKA_LIBS)
 if HAVE_CMOCKA
-check_PROGRAMS += tests/unit/test_advice tests/unit/test_waf
+check_PROGRAMS += tests/unit/test_advice tests/unit/test_facts tests/unit/test_waf
 endif
+tests_unit_test_facts_SOURCES = tests/unit/test_facts.c
+tests_unit_test_facts_LDADD = $(WAF_TEST_LDADD)
 tests_unit_test_advice_SOURCES = tests/unit/test_advice.c
 tests_unit_test_advice_LDADD = $(WAF_TEST_LDADD)
 tests_unit_test_waf_SOURCES = tests/unit/test_waf.c tests/unit/waf_rig.c tests/unit/waf_rig.h

@@ -36,6 +36,7 @@ const char *shim_engine_version(void); /* "3.0.9" */
 /* Rules, parsed file by file. Parsing is not thread-safe: one lock around all
  * of new, add, seal and free. */
 struct shim_rules;
+struct facts;
 struct shim_rules *shim_rules_new(struct shim_engine *);
 void shim_rules_free(struct shim_rules **);
 /* False: `error` has the parser's word, with file and line. */
@@ -44,6 +45,8 @@ bool shim_rules_add_text(
 bool shim_rules_add_file(struct shim_rules *, const char *path, struct text *error);
 /* What was added from here on is the operator's own. */
 void shim_rules_own(struct shim_rules *);
+/* What the files' texts say of the rules, taken over; before the seal. */
+void shim_rules_facts(struct shim_rules *, struct facts *);
 /* No more is added; false when the engine failed. */
 bool shim_rules_seal(struct shim_rules *);
 

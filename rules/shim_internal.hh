@@ -15,6 +15,9 @@
 #include <modsecurity/rules_set.h>
 #include <modsecurity/transaction.h>
 
+extern "C" {
+#include "rules/facts.h"
+}
 #include "rules/shim.h"
 
 struct shim_engine {
@@ -31,6 +34,8 @@ struct shim_entry {
 	bool removed; /* by a SecRuleRemove... of the operator */
 	bool logged; /* says log in so many words, and not nolog */
 	bool own; /* the operator's */
+	const struct fact *fact; /* nullptr: nothing is known */
+	std::shared_ptr<std::string> label; /* of a FACT_TX_LESS */
 };
 
 struct shim_rules {
@@ -42,6 +47,7 @@ struct shim_rules {
 	bool own;
 	std::string component;
 	bool crs4; /* names of the score variables */
+	struct facts *facts;
 };
 
 #endif

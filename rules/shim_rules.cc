@@ -46,6 +46,10 @@ fill_entry(struct shim_rules *r, struct shim_entry &e, Transaction *t)
 	e.chained = e.actions->m_chainedRuleChild != nullptr;
 	e.removed = r->set.m_exceptions.contains((int)e.actions->m_ruleId) ||
 	    by_message_or_tag(r->set, e.actions, t);
+	if (r->facts != nullptr && e.has_operator)
+		e.fact = facts_find(r->facts, (uint32_t)e.actions->m_ruleId);
+	if (e.fact != nullptr && e.fact->kind == FACT_TX_LESS)
+		e.label = std::make_shared<std::string>(e.fact->label);
 	e.logged = !e.actions->getActionsByName("log", t).empty() &&
 	    e.actions->getActionsByName("nolog", t).empty();
 }
@@ -108,8 +112,16 @@ shim_rules_new(struct shim_engine *engine)
 void
 shim_rules_free(struct shim_rules **rules)
 {
+	if (*rules != nullptr)
+		facts_free(&(*rules)->facts);
 	delete *rules;
 	*rules = nullptr;
+}
+
+void
+shim_rules_facts(struct shim_rules *r, struct facts *facts)
+{
+	r->facts = facts;
 }
 
 bool

@@ -22,6 +22,7 @@ struct shim_txn {
 	std::unique_ptr<Transaction> t;
 	std::shared_ptr<RuleMessage> message;
 	uint32_t scored; // sum of the scores when the last hit was noted
+	uint64_t headers, present; // FACTS_... of the request, as of this phase
 	bool body_shown; // REQUEST_BODY is set
 	bool fault, decided;
 	uint16_t status;
@@ -290,6 +291,55 @@ removed_at_run_time(Transaction *t, const struct shim_entry &e)
 	return (false);
 }
 
+// Which of the parts that rules look at the request has by now.
+void
+take_stock(struct shim_txn *x, int phase)
+{
+	Transaction *t = x->t.get();
+	const struct { const AnchoredSetVariable &set; uint64_t bit; } parts[] = {
+		{ t->m_variableArgs, FACTS_ARGS }, { t->m_variableArgsGet, FACTS_ARGS_GET },
+		{ t->m_variableArgsPost, FACTS_ARGS_POST },
+		{ t->m_variableRequestCookies, FACTS_COOKIES },
+		{ t->m_variableRequestCookiesNames, FACTS_COOKIES },
+		{ t->m_variableFiles, FACTS_FILES },
+		{ t->m_variableFilesNames, FACTS_FILES_NAMES },
+		{ t->m_variableMultipartPartHeaders, FACTS_PART_HEADERS },
+		{ t->m_variableRequestHeaders, FACTS_HEADERS },
+	};
+
+	if (x->rules->facts == nullptr)
+		return;
+	if (phase == 1)
+		for (const auto &header : t->m_variableRequestHeaders)
+			x->headers |= facts_header(x->rules->facts,
+			    span_mem(header.first.data(), header.first.size()));
+	x->present = x->headers;
+	for (const auto &part : parts)
+		if (!part.set.empty())
+			x->present |= part.bit;
+	if (t->m_requestBodyProcessor == Transaction::XMLRequestBody)
+		x->present |= FACTS_XML;
+}
+
+// False: the rule's own text says that it can't match this request, or its whole
+// effect, a jump, is done here.
+bool
+may_match(struct shim_txn *x, const struct shim_entry &e)
+{
+	std::unique_ptr<std::string> value;
+
+	if (e.fact == nullptr)
+		return (true);
+	if (e.fact->kind == FACT_SOURCES)
+		return ((e.fact->sources & x->present) != 0);
+	value = x->t->m_collections.m_tx_collection->resolveFirst(e.fact->tx);
+	if (e.fact->kind == FACT_TX_ABSENT)
+		return (value == nullptr);
+	if (value != nullptr && atoi(value->c_str()) < e.fact->bound)
+		x->t->addMarker(e.label);
+	return (false);
+}
+
 void
 body_show(struct shim_txn *x)
 {
@@ -337,6 +387,11 @@ walk_rule(struct shim_txn *x, const struct shim_entry &e, uint32_t index, int ph
 	if (x->args.excludes.first != nullptr && x->args.excludes.first[index] != 0 &&
 	    !apply_excludes(x, index, e))
 		return (true);
+	if (!may_match(x, e)) {
+		for (; t->m_ruleRemoveTargetById.size() > excluded;)
+			t->m_ruleRemoveTargetById.pop_front();
+		return (true);
+	}
 	excluded = t->m_ruleRemoveTargetById.size() - excluded;
 	if (!t->m_variableMatchedVars.empty())
 		RuleWithOperator::cleanMatchedVars(t);
@@ -371,6 +426,7 @@ walk(struct shim_txn *x, int phase)
 	if (t->m_allowType == (AllowType)ALLOW_REQUEST && phase <= 2)
 		return;
 	t->m_allowType = (AllowType)ALLOW_NONE;
+	take_stock(x, phase);
 	for (const auto &e : entries) {
 		if (e.marker) {
 			e.rule->evaluate(t);
