@@ -14,5 +14,5 @@ CLEANFILES += packaging/systemd/yett.service
 
 packaging/systemd/yett.service: packaging/systemd/yett.service.in Makefile
 	$(AM_V_GEN)$(MKDIR_P) packaging/systemd && \
-	sed -e 's|@bindir[@]|$(bindir)|g' -e 's|@sysconfdir[@]|$(sysconfdir)|g' \
+	sed -e 's|@bindir[@]|$(bindir)|g' \
 	    $(srcdir)/packaging/systemd/yett.service.in >$@

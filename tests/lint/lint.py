@@ -322,8 +322,7 @@ class Lint:
         if not self.tool("clang-tidy"):
             self.unchecked.add("clang-tidy")
             return
-        flags = ["-I" + self.root, "-I" + self.build, "-Wno-unknown-warning-option",
-                 '-DYETT_SYSCONFDIR="/etc"', '-DYETT_DATADIR="/usr/share/yett"']
+        flags = ["-I" + self.root, "-I" + self.build, "-Wno-unknown-warning-option"]
         # the sanitizers run the tests; here it is about what they might not reach
         sources = [f for f in self.c_files if f.path.endswith((".c", ".cc")) and not f.is_test]
         if not os.path.exists(os.path.join(self.build, "config.h")):
