@@ -101,6 +101,7 @@ def test_browser(gateway, browser, shop, tmp_path, authority):
     browser.get(home)
     browser.find_element(By.CSS_SELECTOR, "#text [name=note]").send_keys("1' OR 1=1--")
     browser.find_element(By.CSS_SELECTOR, "#text button").click()
+    title(browser, "403 Forbidden")
     id = re.search(r"[0-9A-HJKMNP-TV-Z]{26}",
                    browser.find_element(By.TAG_NAME, "body").text)
     assert id, browser.page_source
