@@ -6,11 +6,15 @@
 
 #include "rules/internal.h"
 
+#define PHASE_ANSWER 3
+#define PHASE_LOGGING 5
+#define OUTBOUND_EVALUATION 959
+
 bool
 advice_is_evaluation(uint32_t id)
 {
 	return ((id >= 949000 && id <= 949999) || (id >= 959000 && id <= 959999) ||
-	    (id >= 980000 && id <= 980999));
+		(id >= 980000 && id <= 980999));
 }
 
 static bool
@@ -39,8 +43,9 @@ worth(const struct advice_hit *hits, size_t n, const struct advice_hit *of)
 	return (sum);
 }
 
+/* The heaviest that is not marked, of the rules for requests or for answers. */
 static struct advice_hit *
-heaviest(struct advice_hit *hits, size_t n)
+heaviest(struct advice_hit *hits, size_t n, bool outbound)
 {
 	struct advice_hit *best;
 	uint32_t sum, most;
@@ -49,7 +54,8 @@ heaviest(struct advice_hit *hits, size_t n)
 	best = NULL;
 	most = 0;
 	for (i = 0; i < n; i++) {
-		if (hits[i].exclude || advice_is_evaluation(hits[i].id))
+		if (hits[i].exclude || advice_is_evaluation(hits[i].id) ||
+		    (hits[i].phase >= PHASE_ANSWER) != outbound)
 			continue;
 		sum = worth(hits, n, &hits[i]);
 		if (sum > most) {
@@ -72,55 +78,91 @@ mark(struct advice_hit *hits, size_t n, const struct advice_hit *like)
 			hits[i].exclude = true;
 }
 
-static enum advice_rc
-choose_scoreless(struct advice_hit *hits, size_t n)
+/* The last hit before the logging phase: where a rule refuses, the phase ends. */
+static const struct advice_hit *
+last_before_logging(const struct advice_hit *hits, size_t n)
 {
-	enum advice_rc rc;
+	while (n > 0 && hits[n - 1].phase >= PHASE_LOGGING)
+		n--;
+	return (n > 0 ? &hits[n - 1] : NULL);
+}
+
+/* Rules that refuse by themselves: the last one, unless it compared the score;
+ * where nothing was stopped, any without a score may be one. */
+static void
+mark_deciders(struct advice_hit *hits, size_t n, bool detected)
+{
+	const struct advice_hit *last;
 	size_t i;
 
-	rc = ADVICE_NONE;
+	last = last_before_logging(hits, n);
+	for (i = 0; i < n; i++) {
+		if (advice_is_evaluation(hits[i].id) || hits[i].phase >= PHASE_LOGGING)
+			continue;
+		if (detected ? hits[i].score == 0 : &hits[i] == last)
+			mark(hits, n, &hits[i]);
+	}
+}
+
+static bool
+was_evaluated(const struct advice_hit *hits, size_t n, uint32_t family)
+{
+	size_t i;
+
 	for (i = 0; i < n; i++)
-		if (hits[i].score == 0 && !advice_is_evaluation(hits[i].id)) {
-			hits[i].exclude = true;
-			rc = ADVICE_EXCLUDE;
-		}
-	return (rc);
+		if (hits[i].id / 1000 == family && hits[i].phase < PHASE_LOGGING)
+			return (true);
+	return (false);
+}
+
+/* What the marked ones leave of the score. */
+static uint32_t
+rest_of(const struct advice_hit *hits, size_t n, uint32_t score)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (hits[i].exclude)
+			score -= hits[i].score < score ? hits[i].score : score;
+	return (score);
 }
 
 enum advice_rc
-advice_choose(struct advice_hit *hits, size_t n, uint32_t score, uint32_t threshold)
+advice_choose(struct advice_hit *hits, size_t n, const struct advice_score *s)
 {
 	struct advice_hit *next;
-	uint32_t sum;
+	bool outbound, any;
 	size_t i;
 
 	for (i = 0; i < n; i++)
 		if (is_own(hits[i].id))
 			return (ADVICE_OWN_CHECK);
-	if (score < threshold)
-		return (choose_scoreless(hits, n));
-	while (score >= threshold) {
-		next = heaviest(hits, n);
+	mark_deciders(hits, n, s->detected);
+	outbound = was_evaluated(hits, n, OUTBOUND_EVALUATION);
+	while (rest_of(hits, n, s->score) >= s->threshold) {
+		next = heaviest(hits, n, outbound);
 		if (next == NULL)
 			return (ADVICE_NONE);
-		sum = worth(hits, n, next);
 		mark(hits, n, next);
-		score -= sum < score ? sum : score;
 	}
-	return (ADVICE_EXCLUDE);
+	for (any = false, i = 0; i < n; i++)
+		any = any || hits[i].exclude;
+	return (any ? ADVICE_EXCLUDE : ADVICE_NONE);
 }
 
 bool
 advice_target(struct span variable, struct text *target)
 {
 	static const struct span not_of_the_request[] = { SPAN("TX"), SPAN("MATCHED_VAR"),
-		SPAN("MATCHED_VARS"), SPAN("MATCHED_VAR_NAME"), SPAN("MATCHED_VARS_NAMES"),
-		SPAN("DURATION"), SPAN("UNIQUE_ID"), SPAN("ENV"), SPAN("RULE") };
+		SPAN("MATCHED_VARS"), SPAN("MATCHED_VAR_NAME"),
+		SPAN("MATCHED_VARS_NAMES"), SPAN("DURATION"), SPAN("UNIQUE_ID"),
+		SPAN("ENV"), SPAN("RULE") };
 	struct span collection;
 	size_t i;
 
 	collection = span_cut(variable, 0, span_index(variable, ':'));
-	if (collection.n == 0)
+	if (collection.n == 0 || span_ends(variable, SPAN("...")) ||
+	    span_find(variable, SPAN("***")) != SIZE_MAX)
 		return (false);
 	for (i = 0; i < sizeof(not_of_the_request) / sizeof(not_of_the_request[0]); i++)
 		if (span_eq(collection, not_of_the_request[i]))
@@ -141,12 +183,15 @@ advice_own(uint32_t id)
 		return ("the multipart body is malformed in a way that parsers read "
 			"differently: mend the client; no exclusion helps");
 	case WAF_HIT_CONTENT_TYPE:
-		return ("the client sends Content-Type twice: mend the client; no exclusion "
-			"helps");
+		return (
+		    "the client sends Content-Type twice: mend the client; no exclusion "
+		    "helps");
 	case WAF_HIT_BODY:
-		return ("the body could not be read back: look for a full disk in the error "
-			"log");
+		return (
+		    "the body could not be read back: look for a full disk in the error "
+		    "log");
 	default:
-		return ("the engine failed on this request: see the error log, and report it");
+		return ("the engine failed on this request: see the error log, and "
+			"report it");
 	}
 }

@@ -103,6 +103,48 @@ parameter_value(struct span *rest, struct span *value_r)
 	return (true);
 }
 
+static void
+skip_blanks(struct span *s)
+{
+	while (s->n > 0 && (s->p[0] == ' ' || s->p[0] == '\t'))
+		*s = span_cut(*s, 1, s->n);
+}
+
+/* Takes ";name=value" off the front; an empty one gives an absent name. */
+static bool
+next_parameter(struct span *rest, struct span *name_r, struct span *value_r)
+{
+	size_t equals;
+
+	*name_r = SPAN_NONE;
+	if (rest->p[0] != ';')
+		return (false);
+	*rest = span_cut(*rest, 1, rest->n);
+	skip_blanks(rest);
+	if (rest->n == 0 || rest->p[0] == ';')
+		return (true);
+	equals = span_index(*rest, '=');
+	if (equals == SIZE_MAX || span_index(*rest, ';') < equals)
+		return (false);
+	*name_r = span_trim(span_cut(*rest, 0, equals));
+	*rest = span_cut(*rest, equals + 1, rest->n);
+	if (!parameter_value(rest, value_r))
+		return (false);
+	skip_blanks(rest);
+	return (true);
+}
+
+static const char *
+check_boundary(struct span boundary)
+{
+	if (boundary.n == 0 || boundary.n > BOUNDARY_MAX)
+		return ("a boundary has 1 to 70 bytes");
+	for (size_t i = 0; i < boundary.n; i++)
+		if (!is_boundary_byte(boundary.p[i]))
+			return ("invalid byte in the boundary");
+	return (NULL);
+}
+
 const char *
 body_boundary(struct span content_type, struct span *boundary_r)
 {
@@ -110,39 +152,19 @@ body_boundary(struct span content_type, struct span *boundary_r)
 	    span_cut(content_type, span_index(content_type, ';'), SIZE_MAX);
 	struct span name, value;
 	unsigned found = 0;
-	size_t equals;
 
 	*boundary_r = SPAN_NONE;
 	while (rest.n > 0) {
-		if (rest.p[0] != ';')
+		if (!next_parameter(&rest, &name, &value))
 			return ("malformed parameters of the Content-Type");
-		rest = span_cut(rest, 1, rest.n);
-		while (rest.n > 0 && (rest.p[0] == ' ' || rest.p[0] == '\t'))
-			rest = span_cut(rest, 1, rest.n);
-		if (rest.n == 0 || rest.p[0] == ';')
-			continue;
-		equals = span_index(rest, '=');
-		if (equals == SIZE_MAX || span_index(rest, ';') < equals)
-			return ("malformed parameters of the Content-Type");
-		name = span_cut(rest, 0, equals);
-		rest = span_cut(rest, equals + 1, rest.n);
-		if (!parameter_value(&rest, &value))
-			return ("malformed parameters of the Content-Type");
-		while (rest.n > 0 && (rest.p[0] == ' ' || rest.p[0] == '\t'))
-			rest = span_cut(rest, 1, rest.n);
-		if (span_eq_nocase(span_trim(name), SPAN("boundary"))) {
+		if (span_eq_nocase(name, SPAN("boundary"))) {
 			found++;
 			*boundary_r = value;
 		}
 	}
 	if (found != 1)
 		return (found == 0 ? "no boundary" : "more than one boundary");
-	if (boundary_r->n == 0 || boundary_r->n > BOUNDARY_MAX)
-		return ("a boundary has 1 to 70 bytes");
-	for (size_t i = 0; i < boundary_r->n; i++)
-		if (!is_boundary_byte(boundary_r->p[i]))
-			return ("invalid byte in the boundary");
-	return (NULL);
+	return (check_boundary(*boundary_r));
 }
 
 /* The head of a part, up to and with its empty line. */

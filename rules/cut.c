@@ -164,6 +164,9 @@ close_json(struct span body, size_t *keep_r, struct text *close)
 /* --- XML ----------------------------------------------------------------------- */
 
 struct xml_cut {
+	struct span body;
+	size_t *keep_r;
+	struct text *close;
 	struct span open[DEPTH_MAX]; /* names of the elements that are open */
 	size_t depth;
 	bool root; /* there is one */
@@ -246,15 +249,14 @@ partial_entity(struct span body)
 
 /* Cut inside the tag at `at`: its attribute is closed, or it is left out. */
 static void
-xml_cut_tag(struct xml_cut *x, struct span body, size_t at, char quote, size_t *keep_r,
-    struct text *close)
+xml_cut_tag(struct xml_cut *x, size_t at, char quote)
 {
-	*keep_r = at;
-	if (quote == 0 || body.p[at + 1] == '/' || body.p[at + 1] == '!')
+	*x->keep_r = at;
+	if (quote == 0 || x->body.p[at + 1] == '/' || x->body.p[at + 1] == '!')
 		return;
-	*keep_r = body.n - partial_entity(body);
-	text_putc(close, quote);
-	text_puts(close, "/>");
+	*x->keep_r = x->body.n - partial_entity(x->body);
+	text_putc(x->close, quote);
+	text_puts(x->close, "/>");
 	x->root = true;
 }
 
@@ -283,24 +285,25 @@ xml_tag(struct xml_cut *x, struct span body, size_t at, size_t end)
 }
 
 static bool
-xml_walk(struct xml_cut *x, struct span body, size_t *keep_r, struct text *close)
+xml_walk(struct xml_cut *x)
 {
+	struct span body = x->body;
 	struct span opener, closer;
 	size_t at = 0, end;
 	char quote;
 
 	while ((at = find_from(body, at, SPAN("<"))) != SIZE_MAX) {
 		if (at + 1 == body.n) {
-			*keep_r = at;
+			*x->keep_r = at;
 			return (true);
 		}
 		if (xml_special(body, at, &opener, &closer)) {
 			end = find_from(body, at + opener.n, closer);
 			if (end == SIZE_MAX) {
-				*keep_r = at;
+				*x->keep_r = at;
 				if (span_eq(opener, SPAN("<![CDATA["))) {
-					*keep_r = body.n - partial_utf8(body);
-					text_put(close, closer);
+					*x->keep_r = body.n - partial_utf8(body);
+					text_put(x->close, closer);
 				}
 				return (true);
 			}
@@ -309,7 +312,7 @@ xml_walk(struct xml_cut *x, struct span body, size_t *keep_r, struct text *close
 		}
 		end = xml_tag_end(body, at, &quote);
 		if (end == SIZE_MAX) {
-			xml_cut_tag(x, body, at, quote, keep_r, close);
+			xml_cut_tag(x, at, quote);
 			return (true);
 		}
 		if (!xml_tag(x, body, at, end))
@@ -317,20 +320,20 @@ xml_walk(struct xml_cut *x, struct span body, size_t *keep_r, struct text *close
 		at = end + 1;
 	}
 	if (x->depth > 0)
-		*keep_r = body.n - partial_entity(body);
+		*x->keep_r = body.n - partial_entity(body);
 	return (true);
 }
 
 static bool
 close_xml(struct span body, size_t *keep_r, struct text *close)
 {
-	struct xml_cut x = { .depth = 0 };
+	struct xml_cut x = { .body = body, .keep_r = keep_r, .close = close };
 
 	/* byte order marks of other codings than UTF-8 */
 	if (memchr(body.p, '\0', body.n < 64 ? body.n : 64) != NULL ||
 	    (unsigned char)body.p[0] >= 0xfe)
 		return (false);
-	if (!xml_walk(&x, body, keep_r, close))
+	if (!xml_walk(&x))
 		return (false);
 	if (!x.root)
 		text_puts(close, "<yett/>");

@@ -23,12 +23,14 @@
 struct file_list {
 	char **v;
 	size_t n;
+	size_t n_crs; /* the first of them are the rule set's */
 };
 
 /* The one writable variable of the folder: the library's parser, libxml2 and curl
  * keep state of the whole process, so there can't be two of them, and snapshots
  * that name the same files share what was parsed. Lives until the end. */
-static struct waf library;
+static struct waf library; /* lint: global: the library is one per process */
+/* lint: global: the library is one per process */
 static pthread_once_t library_once = PTHREAD_ONCE_INIT;
 
 static void
@@ -45,7 +47,10 @@ waf_new(struct waf **waf_r, struct err *e)
 	CHECK(pthread_once(&library_once, library_start) == 0);
 	*waf_r = NULL;
 	if (library.engine == NULL)
-		return (err_set(e, ERR_IO, "libmodsecurity does not start"));
+		return (err_set(e, ERR_IO,
+		    "libmodsecurity does not start, or is not version %s, "
+		    "for which this was built",
+		    waf_engine_version()));
 	atomic_fetch_add(&library.refs, 1);
 	*waf_r = &library;
 	return (ERR_OK);
@@ -167,7 +172,7 @@ files_of_crs(struct file_list *list, const char *path, struct err *e)
 bool
 waf_crs_version(const char *path, char *out, size_t size)
 {
-	struct file_list list = { NULL, 0 };
+	struct file_list list = { NULL, 0, 0 };
 	struct err e;
 	char line[512], *quote;
 	bool found = false;
@@ -350,7 +355,7 @@ read_facts(const struct file_list *list)
 
 static enum err_code
 base_parse(struct waf *waf, struct shim_rules **rules_r, const struct file_list *list,
-    size_t n_crs, struct err *e)
+    struct err *e)
 {
 	struct shim_rules *rules = shim_rules_new(waf->engine);
 	enum err_code rc = ERR_OK;
@@ -364,10 +369,10 @@ base_parse(struct waf *waf, struct shim_rules **rules_r, const struct file_list 
 		rc = parse_error(&why, "built-in rules", e);
 	text_free(&why);
 	if (rc == ERR_OK)
-		rc = parse_files(rules, list, 0, n_crs, e);
+		rc = parse_files(rules, list, 0, list->n_crs, e);
 	shim_rules_own(rules);
 	if (rc == ERR_OK)
-		rc = parse_files(rules, list, n_crs, list->n, e);
+		rc = parse_files(rules, list, list->n_crs, list->n, e);
 	if (rc == ERR_OK)
 		shim_rules_facts(rules, read_facts(list));
 	if (rc == ERR_OK && !shim_rules_seal(rules))
@@ -383,7 +388,7 @@ base_parse(struct waf *waf, struct shim_rules **rules_r, const struct file_list 
 /* Finds the base of that key or parses it. Under the lock. */
 static enum err_code
 base_find(struct waf_base **base_r, struct waf *waf, struct span key,
-    const struct file_list *list, size_t n_crs, struct err *e)
+    const struct file_list *list, struct err *e)
 {
 	struct shim_rules *rules = NULL;
 	struct waf_base *base;
@@ -394,7 +399,7 @@ base_find(struct waf_base **base_r, struct waf *waf, struct span key,
 		if (span_eq(span_of(base->key), key))
 			break;
 	if (base == NULL) {
-		rc = base_parse(waf, &rules, list, n_crs, e);
+		rc = base_parse(waf, &rules, list, e);
 		if (rc != ERR_OK)
 			return (rc);
 		base = mem_zalloc(sizeof(*base));
@@ -415,16 +420,15 @@ enum err_code
 waf_base_get(struct waf_base **base_r, struct waf *waf, const struct conf_policy *policy,
     struct err *e)
 {
-	struct file_list list = { NULL, 0 };
+	struct file_list list = { NULL, 0, 0 };
 	struct text key;
-	size_t n_crs;
 	enum err_code rc;
 
 	lock_assert_held(&waf->lock);
 	bases_sweep(waf);
 	text_init(&key, 1 << 20);
 	rc = files_of_crs(&list, policy->crs.path, e);
-	n_crs = list.n;
+	list.n_crs = list.n;
 	for (size_t i = 0; i < policy->rules.n && rc == ERR_OK; i++) {
 		files_add(&list, policy->rules.v[i]);
 		rc = scan_rules_file(policy->rules.v[i], &policy->allow, e);
@@ -432,7 +436,7 @@ waf_base_get(struct waf_base **base_r, struct waf *waf, const struct conf_policy
 	if (rc == ERR_OK)
 		rc = base_key(&key, &list, policy, e);
 	if (rc == ERR_OK)
-		rc = base_find(base_r, waf, text_span(&key), &list, n_crs, e);
+		rc = base_find(base_r, waf, text_span(&key), &list, e);
 	text_free(&key);
 	files_free(&list);
 	return (rc);

@@ -205,9 +205,11 @@ compile_one(struct exclude_set *set, size_t i, const struct conf_exclude *from,
 }
 
 enum err_code
-exclude_new(struct exclude_set **set_r, const struct conf_exclude *from, size_t n,
-    struct shim_rules *rules, const char *policy, struct err *e)
+exclude_new(struct exclude_set **set_r, const struct conf_policy *policy,
+    struct shim_rules *rules, struct err *e)
 {
+	const struct conf_exclude *from = policy->exclude;
+	size_t n = policy->n_exclude;
 	struct exclude_set *set;
 	enum err_code rc;
 
@@ -227,10 +229,10 @@ exclude_new(struct exclude_set **set_r, const struct conf_exclude *from, size_t 
 		if (rc == ERR_MISSING) {
 			if (from[i].rule != 0)
 				log_warn("waf", "policy %s: exclude: there is no rule %u",
-				    policy, from[i].rule);
+				    policy->name, from[i].rule);
 			else
 				log_warn("waf", "policy %s: exclude: no rule has tag %s",
-				    policy, from[i].tag);
+				    policy->name, from[i].tag);
 		} else if (rc != ERR_OK) {
 			exclude_free(&set);
 			return (err_wrap(e, "exclude: entry %zu", i + 1));

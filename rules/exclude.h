@@ -14,9 +14,9 @@
 struct exclude_set;
 /* NULL in *set_r when there are none. What names no rule of the base is only
  * logged: rule sets change under a configuration that must go on working.
- * `policy` for the log. Not on a loop; the caller holds the parse lock. */
-enum err_code exclude_new(struct exclude_set **set_r, const struct conf_exclude *,
-    size_t n, struct shim_rules *, const char *policy, struct err *);
+ * Not on a loop; the caller holds the parse lock. */
+enum err_code exclude_new(struct exclude_set **set_r, const struct conf_policy *,
+    struct shim_rules *, struct err *);
 void exclude_free(struct exclude_set **);
 size_t exclude_count(const struct exclude_set *);
 /* For the walk. */

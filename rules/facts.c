@@ -9,14 +9,14 @@
 #include "gateway/base/buf.h"
 #include "gateway/base/check.h"
 
-#define DIRECTIVE_MAX	(1u << 16)
+#define DIRECTIVE_MAX (1u << 16)
 
 struct facts {
-	struct fact *v;		/* sorted by id once looked up */
+	struct fact *v; /* sorted by id once looked up */
 	size_t n, size;
 	char *headers[FACTS_HEADER_MAX];
 	unsigned n_headers;
-	bool updated;		/* targets are changed elsewhere */
+	bool updated; /* targets are changed elsewhere */
 };
 
 struct facts *
@@ -79,14 +79,22 @@ header_bit(struct facts *all, struct span name)
 
 /* --- variables ---------------------------------------------------------------- */
 
-static const struct { struct span name; uint64_t bit; } SOURCES[] = {
-	{ SPAN("ARGS"), FACTS_ARGS }, { SPAN("ARGS_NAMES"), FACTS_ARGS },
-	{ SPAN("ARGS_GET"), FACTS_ARGS_GET }, { SPAN("ARGS_GET_NAMES"), FACTS_ARGS_GET },
-	{ SPAN("ARGS_POST"), FACTS_ARGS_POST }, { SPAN("ARGS_POST_NAMES"), FACTS_ARGS_POST },
+static const struct {
+	struct span name;
+	uint64_t bit;
+} SOURCES[] = {
+	{ SPAN("ARGS"), FACTS_ARGS },
+	{ SPAN("ARGS_NAMES"), FACTS_ARGS },
+	{ SPAN("ARGS_GET"), FACTS_ARGS_GET },
+	{ SPAN("ARGS_GET_NAMES"), FACTS_ARGS_GET },
+	{ SPAN("ARGS_POST"), FACTS_ARGS_POST },
+	{ SPAN("ARGS_POST_NAMES"), FACTS_ARGS_POST },
 	{ SPAN("REQUEST_COOKIES"), FACTS_COOKIES },
-	{ SPAN("REQUEST_COOKIES_NAMES"), FACTS_COOKIES }, { SPAN("FILES"), FACTS_FILES },
+	{ SPAN("REQUEST_COOKIES_NAMES"), FACTS_COOKIES },
+	{ SPAN("FILES"), FACTS_FILES },
 	{ SPAN("FILES_NAMES"), FACTS_FILES_NAMES },
-	{ SPAN("MULTIPART_PART_HEADERS"), FACTS_PART_HEADERS }, { SPAN("XML"), FACTS_XML },
+	{ SPAN("MULTIPART_PART_HEADERS"), FACTS_PART_HEADERS },
+	{ SPAN("XML"), FACTS_XML },
 	{ SPAN("REQUEST_HEADERS_NAMES"), FACTS_HEADERS },
 };
 
@@ -99,10 +107,12 @@ source_bit(struct facts *all, struct span variable)
 
 	colon = span_index(variable, ':');
 	name = span_cut(variable, 0, colon);
-	member = colon == SIZE_MAX ? SPAN_NONE : span_cut(variable, colon + 1, variable.n);
+	member =
+	    colon == SIZE_MAX ? SPAN_NONE : span_cut(variable, colon + 1, variable.n);
 	if (span_eq_nocase(name, SPAN("REQUEST_HEADERS")))
-		return (member.n == 0 || member.p[0] == '/' || member.p[0] == '\'' ?
-			FACTS_HEADERS : header_bit(all, member));
+		return (member.n == 0 || member.p[0] == '/' || member.p[0] == '\''
+			    ? FACTS_HEADERS
+			    : header_bit(all, member));
 	for (i = 0; i < sizeof(SOURCES) / sizeof(SOURCES[0]); i++)
 		if (span_eq_nocase(name, SOURCES[i].name))
 			return (SOURCES[i].bit);
@@ -129,7 +139,7 @@ next_variable(struct span *rest, struct span *variable_r)
 		else if (regex && rest->p[i] == '/')
 			regex = false;
 		else if (i == colon + 1 && rest->p[i] == '/' &&
-		    !span_starts(*rest, SPAN("XML:")))
+			 !span_starts(*rest, SPAN("XML:")))
 			regex = true;
 		else if (rest->p[i] == '|' && !regex && !quoted)
 			break;
@@ -166,7 +176,7 @@ struct actions {
 	uint64_t id;
 	struct span label;
 	bool chain;
-	bool plain;		/* none but those that a jump may have */
+	bool plain; /* none but those that a jump may have */
 };
 
 static bool
@@ -206,8 +216,9 @@ read_actions(struct span text)
 			a.label = span_cut(action, 10, action.n);
 		else if (span_eq(action, SPAN("chain")))
 			a.chain = true;
-		else if (!span_eq(action, SPAN("pass")) && !span_eq(action, SPAN("nolog")) &&
-		    !span_starts(action, SPAN("phase:")) && action.n != 0)
+		else if (!span_eq(action, SPAN("pass")) &&
+			 !span_eq(action, SPAN("nolog")) &&
+			 !span_starts(action, SPAN("phase:")) && action.n != 0)
 			a.plain = false;
 	}
 	return (a);
@@ -218,7 +229,8 @@ read_actions(struct span text)
 /* SecRule TX:NAME "@lt N" "...,skipAfter:LABEL": how the rule set leaves out the
  * rules of higher paranoia levels. */
 static void
-learn_jump(struct fact *f, struct span name, struct span operator, const struct actions *a)
+learn_jump(
+    struct fact *f, struct span name, struct span operator, const struct actions * a)
 {
 	uint64_t bound;
 
@@ -236,7 +248,8 @@ static bool
 is_lone_tx(struct span variables, size_t prefix)
 {
 	return (variables.n > prefix && span_index(variables, '|') == SIZE_MAX &&
-	    span_index(variables, '/') == SIZE_MAX && span_index(variables, '%') == SIZE_MAX);
+		span_index(variables, '/') == SIZE_MAX &&
+		span_index(variables, '%') == SIZE_MAX);
 }
 
 static void
@@ -255,7 +268,7 @@ learn(struct facts *all, struct span variables, struct span operator, struct spa
 			f.tx = span_strdup(span_cut(variables, 4, variables.n));
 		}
 	} else if (span_starts(variables, SPAN("TX:")) && is_lone_tx(variables, 3)) {
-		learn_jump(&f, span_cut(variables, 3, variables.n), operator, &a);
+		learn_jump(&f, span_cut(variables, 3, variables.n), operator, & a);
 	} else {
 		learn_sources(all, variables, &f);
 	}
@@ -301,7 +314,7 @@ learn_directive(struct facts *all, struct span directive)
 	if (!span_eq_nocase(word, SPAN("SecRule")))
 		return;
 	variables = next_word(&directive);
-	operator = next_word(&directive);
+	operator= next_word(&directive);
 	learn(all, variables, operator, next_word(&directive));
 }
 

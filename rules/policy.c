@@ -131,8 +131,7 @@ waf_policy_new(struct waf_policy **policy_r, struct waf *waf, const struct conf_
 		rc = make_apps(p, c, e);
 	}
 	if (rc == ERR_OK)
-		rc = exclude_new(
-		    &p->excludes, c->exclude, c->n_exclude, p->base->rules, c->name, e);
+		rc = exclude_new(&p->excludes, c, p->base->rules, e);
 	lock_release(&waf->lock);
 	if (rc != ERR_OK) {
 		waf_policy_free(&p);

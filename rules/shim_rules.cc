@@ -2,13 +2,16 @@
 // The engine and its rules: parsing, and the table that the walk goes by.
 #include "config.h"
 
+#include <stdexcept>
+
 #include "rules/shim_internal.hh"
 
 using modsecurity::RuleWithActions;
 using modsecurity::RuleWithOperator;
 using modsecurity::Transaction;
 
-namespace {
+namespace
+{
 
 // Without a callback the engine prints each hit to standard error.
 void
@@ -45,13 +48,13 @@ fill_entry(struct shim_rules *r, struct shim_entry &e, Transaction *t)
 	e.has_operator = dynamic_cast<RuleWithOperator *>(e.rule) != nullptr;
 	e.chained = e.actions->m_chainedRuleChild != nullptr;
 	e.removed = r->set.m_exceptions.contains((int)e.actions->m_ruleId) ||
-	    by_message_or_tag(r->set, e.actions, t);
+		    by_message_or_tag(r->set, e.actions, t);
 	if (r->facts != nullptr && e.has_operator)
 		e.fact = facts_find(r->facts, (uint32_t)e.actions->m_ruleId);
 	if (e.fact != nullptr && e.fact->kind == FACT_TX_LESS)
 		e.label = std::make_shared<std::string>(e.fact->label);
 	e.logged = !e.actions->getActionsByName("log", t).empty() &&
-	    e.actions->getActionsByName("nolog", t).empty();
+		   e.actions->getActionsByName("nolog", t).empty();
 }
 
 const struct shim_entry &
@@ -75,7 +78,11 @@ shim_engine_new(void)
 		e = new struct shim_engine;
 		e->ms.setConnectorInformation("Yett v" PACKAGE_VERSION);
 		e->ms.setServerLogCb(ignore_log, modsecurity::RuleMessageLogProperty);
-		(void)e->ms.whoAmI(); // made on first use, without a lock
+		// made on first use, without a lock; and Yett knows the insides of
+		// the version that it was built for, of no other
+		if (e->ms.whoAmI().find("ModSecurity v" MODSECURITY_VERSION " ") ==
+		    std::string::npos)
+			throw std::runtime_error("another version");
 	} catch (...) {
 		delete e;
 		return (nullptr);
@@ -125,8 +132,8 @@ shim_rules_facts(struct shim_rules *r, struct facts *facts)
 }
 
 bool
-shim_rules_add_text(struct shim_rules *r, const char *name, const char *text,
-    struct text *error)
+shim_rules_add_text(
+    struct shim_rules *r, const char *name, const char *text, struct text *error)
 {
 	try {
 		if (r->set.load(text, name) >= 0)
@@ -179,8 +186,7 @@ try {
 			struct shim_entry e = {};
 
 			e.rule = rule.get();
-			e.own = r->own &&
-			    r->entries[phase].size() >= r->own_from[phase];
+			e.own = r->own && r->entries[phase].size() >= r->own_from[phase];
 			fill_entry(r, e, &t);
 			r->entries[phase].push_back(e);
 			index++;

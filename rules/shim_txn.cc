@@ -33,7 +33,8 @@ struct shim_txn {
 	std::deque<std::vector<struct span>> tags;
 };
 
-namespace {
+namespace
+{
 
 std::string
 str(struct span s)
@@ -61,9 +62,9 @@ tx_number(struct shim_txn *x, const std::string &name)
 uint32_t
 score_sum(struct shim_txn *x, bool outbound, int paranoia)
 {
-	std::string name = outbound ? "outbound_anomaly_score_pl" :
-	    x->rules->crs4	    ? "inbound_anomaly_score_pl" :
-				      "anomaly_score_pl";
+	std::string name = outbound         ? "outbound_anomaly_score_pl"
+			   : x->rules->crs4 ? "inbound_anomaly_score_pl"
+					    : "anomaly_score_pl";
 	uint32_t sum = 0;
 
 	for (int level = 1; level <= paranoia; level++)
@@ -74,13 +75,12 @@ score_sum(struct shim_txn *x, bool outbound, int paranoia)
 uint32_t
 score_total(struct shim_txn *x, bool outbound)
 {
-	const char *name = x->rules->crs4 ?
-	    (outbound ? "blocking_outbound_anomaly_score" :
-			"blocking_inbound_anomaly_score") :
-	    (outbound ? "outbound_anomaly_score" : "anomaly_score");
+	const char *name = x->rules->crs4
+			       ? (outbound ? "blocking_outbound_anomaly_score"
+					   : "blocking_inbound_anomaly_score")
+			       : (outbound ? "outbound_anomaly_score" : "anomaly_score");
 
-	return (std::max(
-	    tx_number(x, name), score_sum(x, outbound, x->args.paranoia)));
+	return (std::max(tx_number(x, name), score_sum(x, outbound, x->args.paranoia)));
 }
 
 // --- exclusions -----------------------------------------------------------
@@ -239,8 +239,10 @@ hit_note(struct shim_txn *x, const struct shim_entry &e, int phase)
 			continue;
 		hit->id = (uint32_t)e.actions->m_ruleId;
 		hit->message = message;
-		hit->severity = e.actions->hasSeverity() ?
-		    (uint8_t)std::min(7, std::max(0, x->message->m_severity)) : 6;
+		hit->severity =
+		    e.actions->hasSeverity()
+			? (uint8_t)std::min(7, std::max(0, x->message->m_severity))
+			: 6;
 		hit->phase = (uint8_t)phase;
 		hit->score = added / (uint32_t)variables.size();
 		if (i == 0)
@@ -296,8 +298,12 @@ void
 take_stock(struct shim_txn *x, int phase)
 {
 	Transaction *t = x->t.get();
-	const struct { const AnchoredSetVariable &set; uint64_t bit; } parts[] = {
-		{ t->m_variableArgs, FACTS_ARGS }, { t->m_variableArgsGet, FACTS_ARGS_GET },
+	const struct {
+		const AnchoredSetVariable &set;
+		uint64_t bit;
+	} parts[] = {
+		{ t->m_variableArgs, FACTS_ARGS },
+		{ t->m_variableArgsGet, FACTS_ARGS_GET },
 		{ t->m_variableArgsPost, FACTS_ARGS_POST },
 		{ t->m_variableRequestCookies, FACTS_COOKIES },
 		{ t->m_variableRequestCookiesNames, FACTS_COOKIES },
@@ -401,7 +407,8 @@ walk_rule(struct shim_txn *x, const struct shim_entry &e, uint32_t index, int ph
 		// what the rule itself added (ctl) stands behind ours
 		t->m_ruleRemoveTargetById.pop_front();
 	}
-	if (matched && (x->message->m_saveMessage || (e.logged && x->message->m_noAuditLog)))
+	if (matched &&
+	    (x->message->m_saveMessage || (e.logged && x->message->m_noAuditLog)))
 		hit_note(x, e, phase);
 	t->m_rulesMessages.clear();
 	return (t->m_it.disruptive == 0 || !decide(x, phase));
@@ -454,12 +461,13 @@ try {
 
 	x->args = *args;
 	x->rules = args->rules;
-	x->t.reset(new Transaction(&args->engine->ms, &args->rules->set, &id[0], nullptr));
+	x->t.reset(
+	    new Transaction(&args->engine->ms, &args->rules->set, &id[0], nullptr));
 	for (int phase = 1; phase <= SHIM_PHASES && !x->message; phase++)
 		for (const auto &e : x->rules->entries[phase])
 			if (e.actions != nullptr) {
-				x->message = std::make_shared<RuleMessage>(
-				    e.actions, x->t.get());
+				x->message =
+				    std::make_shared<RuleMessage>(e.actions, x->t.get());
 				break;
 			}
 	for (uint32_t i = 0; i < args->n_settings; i++)
@@ -494,7 +502,8 @@ try {
 	x->fault = true;
 }
 
-namespace {
+namespace
+{
 
 // What Transaction::processURI does, but from the canonical form: the engine
 // decodes the target before it looks for "?", so that what stands behind %3f in
@@ -552,7 +561,8 @@ try {
 void
 shim_body_kind(struct shim_txn *x, enum shim_body kind)
 try {
-	static const char *const names[] = { "", "URLENCODED", "MULTIPART", "JSON", "XML" };
+	static const char *const names[] = { "", "URLENCODED", "MULTIPART", "JSON",
+		"XML" };
 	Transaction *t = x->t.get();
 
 	t->m_requestBodyType = Transaction::UnknownFormat;
@@ -588,7 +598,7 @@ try {
 	Transaction *t = x->t.get();
 	auto access = t->m_requestBodyAccess;
 	bool parsed = t->m_requestBodyProcessor != Transaction::UnknownFormat ||
-	    t->m_requestBodyType == Transaction::MultiPartRequestBody;
+		      t->m_requestBodyType == Transaction::MultiPartRequestBody;
 
 	// A rule may say that the body is not to be parsed (ctl); its phase
 	// runs nevertheless. With access off the engine parses and then returns,
@@ -682,8 +692,9 @@ try {
 	r->decided = x->decided;
 	r->fault = x->fault;
 	r->status = x->status;
-	r->redirect = x->redirect.empty() ? span_mem(nullptr, 0) :
-					    span_mem(x->redirect.data(), x->redirect.size());
+	r->redirect = x->redirect.empty()
+			  ? span_mem(nullptr, 0)
+			  : span_mem(x->redirect.data(), x->redirect.size());
 	r->hits = x->hits;
 	r->n_hits = x->n_hits;
 	r->n_hits_lost = x->n_hits_lost;

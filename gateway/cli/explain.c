@@ -38,7 +38,8 @@ struct explain_options {
 static int
 usage(const char *problem, const char *argument)
 {
-	fprintf(stderr, "yett explain: %s%s\ntry: yett explain --help\n", problem, argument);
+	fprintf(
+	    stderr, "yett explain: %s%s\ntry: yett explain --help\n", problem, argument);
 	return (CLI_USAGE);
 }
 
@@ -46,9 +47,10 @@ usage(const char *problem, const char *argument)
 static int
 parse_options(struct explain_options *o, int argc, char **argv)
 {
-	static const struct option options[] = { { "audit", required_argument, NULL, 'a' },
-		{ "config", required_argument, NULL, 'c' }, { "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 } };
+	static const struct option options[] = { { "audit", required_argument, NULL,
+						     'a' },
+		{ "config", required_argument, NULL, 'c' },
+		{ "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 } };
 	int c;
 
 	opterr = 0;
@@ -56,16 +58,14 @@ parse_options(struct explain_options *o, int argc, char **argv)
 		switch (c) {
 		case 'a': o->audit = optarg; break;
 		case 'c': o->config = optarg; break;
-		case 'h':
-			fputs(HELP, stdout);
-			return (-1);
+		case 'h': fputs(HELP, stdout); return (-1);
 		default:
 			return (usage("unknown option, or one without its value: ",
 			    argv[optind - 1]));
 		}
 	if (optind + 1 != argc)
-		return (usage(optind < argc ? "one ID at a time, found also: " :
-					      "which request? an ID is missing",
+		return (usage(optind < argc ? "one ID at a time, found also: "
+					    : "which request? an ID is missing",
 		    optind < argc ? argv[optind + 1] : ""));
 	o->id = argv[optind];
 	return (CLI_OK);
@@ -83,8 +83,8 @@ audit_path(const struct explain_options *o)
 	conf = conf_load(o->config != NULL ? o->config : CLI_CONFIG_DEFAULT, &problems);
 	path = mem_strdup(conf != NULL ? conf->logs.audit.path : AUDIT_DEFAULT);
 	if (conf == NULL && o->config != NULL)
-		fprintf(stderr, "yett explain: %s cannot be read; looking in %s\n", o->config,
-		    path);
+		fprintf(stderr, "yett explain: %s cannot be read; looking in %s\n",
+		    o->config, path);
 	conf_free(&conf);
 	conf_problems_free(&problems);
 	return (path);
@@ -116,7 +116,8 @@ put(struct span text)
 	for (i = 0; i < text.n; i++) {
 		c = (unsigned char)text.p[i];
 		if (c < 0x20 || c == 0x7f ||
-		    (c >= 0x80 && c < 0xa0 && i > 0 && (unsigned char)text.p[i - 1] == 0xc2))
+		    (c >= 0x80 && c < 0xa0 && i > 0 &&
+			(unsigned char)text.p[i - 1] == 0xc2))
 			printf("\\x%02x", c);
 		else
 			putchar(c);
@@ -162,12 +163,15 @@ print_rules(const json_t *waf)
 	const json_t *rule;
 	size_t i;
 
-	printf("score %lld, threshold %lld, paranoia level %lld\n\n", number_of(waf, "score"),
-	    number_of(waf, "threshold"), number_of(waf, "paranoia"));
-	json_array_foreach (json_object_get(waf, "rules"), i, rule) {
+	printf("score %lld, threshold %lld, paranoia level %lld\n\n",
+	    number_of(waf, "score"), number_of(waf, "threshold"),
+	    number_of(waf, "paranoia"));
+	json_array_foreach(json_object_get(waf, "rules"), i, rule)
+	{
 		if (advice_is_evaluation((uint32_t)number_of(rule, "id")))
 			continue;
-		printf("  rule %lld  +%lld  ", number_of(rule, "id"), number_of(rule, "score"));
+		printf("  rule %lld  +%lld  ", number_of(rule, "id"),
+		    number_of(rule, "score"));
 		put(string_of(rule, "message"));
 		put_pair("\n    ", string_of(rule, "variable"));
 		put_pair(" = ", string_of(rule, "value"));
@@ -220,6 +224,7 @@ print_exclude(const json_t *record, const struct advice_hit *hit)
 {
 	const json_t *request;
 	struct text line, part;
+	struct span path;
 
 	request = json_object_get(record, "request");
 	text_init(&line, 1u << 14);
@@ -229,8 +234,11 @@ print_exclude(const json_t *record, const struct advice_hit *hit)
 		put_yaml_string(&line, ", target: ", text_span(&part));
 	text_reset(&part);
 	text_putc(&part, '=');
-	decode_path(string_of(request, "path"), &part);
-	put_yaml_string(&line, ", path: ", text_span(&part));
+	path = string_of(request, "path");
+	decode_path(path, &part);
+	/* not when the log has cut or masked it */
+	if (!span_ends(path, SPAN("...")) && span_find(path, SPAN("***")) == SIZE_MAX)
+		put_yaml_string(&line, ", path: ", text_span(&part));
 	put_yaml_string(&line, ", method: [", string_of(request, "method"));
 	text_puts(&line, "] }");
 	printf("%.*s\n", SPAN_FMT(text_span(&line)));
@@ -245,7 +253,8 @@ print_excludes(const json_t *record, const struct advice_hit *hits, size_t n)
 	size_t i, j;
 
 	printf("To let this request pass, and nothing more, if it is no attack:\n\n"
-	       "policies:\n  %.*s:\n    exclude:\n", SPAN_FMT(string_of(record, "policy")));
+	       "policies:\n  %.*s:\n    exclude:\n",
+	    SPAN_FMT(string_of(record, "policy")));
 	for (i = 0; i < n; i++) {
 		if (!hits[i].exclude)
 			continue;
@@ -264,9 +273,11 @@ collect_hits(const json_t *rules, struct advice_hit *hits)
 	const json_t *rule;
 	size_t i;
 
-	json_array_foreach (rules, i, rule) {
+	json_array_foreach(rules, i, rule)
+	{
 		hits[i].id = (uint32_t)number_of(rule, "id");
 		hits[i].score = (uint32_t)number_of(rule, "score");
+		hits[i].phase = (uint8_t)number_of(rule, "phase");
 		hits[i].variable = string_of(rule, "variable");
 	}
 	return (json_array_size(rules));
@@ -276,6 +287,7 @@ static void
 advise_waf(const json_t *record)
 {
 	const json_t *waf, *rules;
+	struct advice_score score;
 	struct advice_hit *hits;
 	size_t n;
 
@@ -284,33 +296,40 @@ advise_waf(const json_t *record)
 	print_rules(waf);
 	hits = mem_zalloc((json_array_size(rules) + 1) * sizeof(*hits));
 	n = collect_hits(rules, hits);
-	switch (advice_choose(hits, n, (uint32_t)number_of(waf, "score"),
-	    (uint32_t)number_of(waf, "threshold"))) {
-	case ADVICE_EXCLUDE:
-		print_excludes(record, hits, n);
-		break;
+	score.score = (uint32_t)number_of(waf, "score");
+	score.threshold = (uint32_t)number_of(waf, "threshold");
+	score.detected = span_eq(string_of(record, "action"), SPAN("detected"));
+	switch (advice_choose(hits, n, &score)) {
+	case ADVICE_EXCLUDE: print_excludes(record, hits, n); break;
 	case ADVICE_OWN_CHECK:
 		printf("What to do: %s.\n", advice_own(hits[n - 1].id));
 		break;
 	case ADVICE_NONE:
-		printf("No exclusion can be named: the record holds too few of the rules.\n");
+		printf("No exclusion can be named: the record holds too few of the "
+		       "rules.\n");
 		break;
 	}
 	free(hits);
 }
 
-static const struct { const char *reason, *advice; } ADVICE[] = {
-	{ "protocol", "The request breaks HTTP, or could be read in two ways. Such a request "
-		      "is never passed on;\nwhoever sends it has to be mended "
-		      "(docs/guide/http.md says what is refused, and why)." },
-	{ "method", "The method is not among `methods` of the site or route. Add it there if "
-		    "the app needs it." },
-	{ "body", "The body is larger than request_body.limit or request_body.inspect of the "
-		  "policy allows.\nRaise them, or inspect only the first bytes: over_inspect: "
-		  "head." },
-	{ "upstream", "The origin gave no answer that could be passed on. The request was not "
-		      "at fault: see the\ndetail above, the origin's own log, and the pool's "
-		      "timeouts." },
+static const struct {
+	const char *reason, *advice;
+} ADVICE[] = {
+	{ "protocol",
+	    "The request breaks HTTP, or could be read in two ways. Such a request "
+	    "is never passed on;\nwhoever sends it has to be mended "
+	    "(docs/guide/http.md says what is refused, and why)." },
+	{ "method",
+	    "The method is not among `methods` of the site or route. Add it there if "
+	    "the app needs it." },
+	{ "body",
+	    "The body is larger than request_body.limit or request_body.inspect of the "
+	    "policy allows.\nRaise them, or inspect only the first bytes: over_inspect: "
+	    "head." },
+	{ "upstream",
+	    "The origin gave no answer that could be passed on. The request was not "
+	    "at fault: see the\ndetail above, the origin's own log, and the pool's "
+	    "timeouts." },
 };
 
 static void

@@ -14,25 +14,49 @@ struct row {
 	struct advice_hit hits[4];
 	size_t n;
 	uint32_t score, threshold;
+	bool detected;
 	enum advice_rc rc;
-	unsigned marked;	/* bit per hit */
+	unsigned marked; /* bit per hit */
 	const char *why;
 };
 
 static const struct row ROWS[] = {
-	{ { { 920350, 3, SPAN("REQUEST_HEADERS:Host"), false },
-	      { 942100, 5, SPAN("ARGS:id"), false }, { 949110, 0, SPAN("TX:x"), false } },
-	    3, 8, 5, ADVICE_EXCLUDE, 2, "the heavy one is enough" },
-	{ { { 942100, 5, SPAN("ARGS:a"), false }, { 942130, 5, SPAN("ARGS:a"), false } }, 2, 10,
-	    5, ADVICE_EXCLUDE, 3, "5 is not under 5: both" },
-	{ { { 942100, 3, SPAN("ARGS:a"), false }, { 942100, 2, SPAN("ARGS:a"), false },
-	      { 941100, 3, SPAN("ARGS:b"), false } },
-	    3, 8, 5, ADVICE_EXCLUDE, 3, "hits of one rule and variable go together" },
-	{ { { 10001, 0, SPAN("REQUEST_URI"), false } }, 1, 0, 5, ADVICE_EXCLUDE, 1,
-	    "a rule that denies without a score" },
-	{ { { 9500001, 0, SPAN("ARGS"), false } }, 1, 0, 5, ADVICE_OWN_CHECK, 0,
+	{ { { 920350, 3, 2, SPAN("REQUEST_HEADERS:Host"), false },
+	      { 942100, 5, 2, SPAN("ARGS:id"), false },
+	      { 949110, 0, 2, SPAN("TX:x"), false } },
+	    3, 8, 5, false, ADVICE_EXCLUDE, 2, "the heavy one is enough" },
+	{ { { 942100, 5, 2, SPAN("ARGS:a"), false },
+	      { 942130, 5, 2, SPAN("ARGS:a"), false },
+	      { 949110, 0, 2, SPAN("TX:x"), false },
+	      { 980130, 0, 5, SPAN("TX:x"), false } },
+	    4, 10, 5, false, ADVICE_EXCLUDE, 3, "5 is not under 5: both" },
+	{ { { 942100, 3, 2, SPAN("ARGS:a"), false },
+	      { 942100, 2, 2, SPAN("ARGS:a"), false },
+	      { 941100, 3, 2, SPAN("ARGS:b"), false },
+	      { 949110, 0, 2, SPAN("TX:x"), false } },
+	    4, 8, 5, false, ADVICE_EXCLUDE, 3,
+	    "hits of one rule and variable go together" },
+	{ { { 10001, 0, 1, SPAN("REQUEST_URI"), false } }, 1, 0, 5, false, ADVICE_EXCLUDE,
+	    1, "a rule that denies without a score" },
+	{ { { 10001, 0, 1, SPAN("REQUEST_URI"), false },
+	      { 200002, 0, 2, SPAN("REQBODY_ERROR"), false } },
+	    2, 0, 5, false, ADVICE_EXCLUDE, 2,
+	    "the last one refused, the first only logged" },
+	{ { { 10001, 0, 1, SPAN("REQUEST_URI"), false },
+	      { 200002, 0, 2, SPAN("REQBODY_ERROR"), false } },
+	    2, 0, 5, true, ADVICE_EXCLUDE, 3,
+	    "nothing was stopped: either may have refused" },
+	{ { { 920100, 5, 1, SPAN("REQUEST_LINE"), false },
+	      { 200002, 0, 2, SPAN("REQBODY_ERROR"), false } },
+	    2, 5, 5, false, ADVICE_EXCLUDE, 3,
+	    "after the one that refused the score counts" },
+	{ { { 942100, 5, 2, SPAN("ARGS:a"), false },
+	      { 951230, 4, 4, SPAN("RESPONSE_BODY"), false },
+	      { 959100, 0, 4, SPAN("TX:x"), false } },
+	    3, 4, 4, false, ADVICE_EXCLUDE, 2, "answers have a score of their own" },
+	{ { { 9500001, 0, 2, SPAN("ARGS"), false } }, 1, 0, 5, false, ADVICE_OWN_CHECK, 0,
 	    "a check of our own is not excluded" },
-	{ { { 949110, 0, SPAN("TX:x"), false } }, 1, 8, 5, ADVICE_NONE, 0,
+	{ { { 949110, 0, 2, SPAN("TX:x"), false } }, 1, 8, 5, false, ADVICE_NONE, 0,
 	    "evaluation rules are never excluded" },
 };
 
@@ -40,14 +64,17 @@ static void
 test_choose(void **state)
 {
 	struct advice_hit hits[4];
+	struct advice_score score;
 	unsigned marked;
 	size_t i, j;
 
 	(void)state;
 	for (i = 0; i < sizeof(ROWS) / sizeof(ROWS[0]); i++) {
 		memcpy(hits, ROWS[i].hits, sizeof(hits));
-		if (advice_choose(hits, ROWS[i].n, ROWS[i].score, ROWS[i].threshold) !=
-		    ROWS[i].rc)
+		score.score = ROWS[i].score;
+		score.threshold = ROWS[i].threshold;
+		score.detected = ROWS[i].detected;
+		if (advice_choose(hits, ROWS[i].n, &score) != ROWS[i].rc)
 			fail_msg("%s: verdict", ROWS[i].why);
 		marked = 0;
 		for (j = 0; j < ROWS[i].n; j++)
@@ -69,6 +96,8 @@ test_target(void **state)
 	assert_true(advice_target(SPAN("REQUEST_BODY"), &out));
 	assert_false(advice_target(SPAN("TX:foo"), &out));
 	assert_false(advice_target(SPAN(""), &out));
+	assert_false(advice_target(SPAN("ARGS:session_***"), &out));
+	assert_false(advice_target(SPAN("ARGS:very_long..."), &out));
 	text_free(&out);
 }
 

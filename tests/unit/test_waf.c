@@ -18,6 +18,7 @@
 #include <modsecurity/transaction.h>
 
 #include "gateway/base/check.h"
+#include "rules/advice.h"
 #include "tests/unit/waf_rig.h"
 
 static struct waf *waf;
@@ -123,7 +124,7 @@ test_rows(void **state)
 
 			assert_true(span_eq(hit->variable, span_of(rows[i].variable)));
 		}
-		v = waf_finish(txn, v->refuse ? v->status : 200);
+		(void)waf_finish(txn, v->refuse ? v->status : 200);
 		waf_txn_free(&txn);
 		rig_request_free(&r);
 		free(head);
@@ -359,6 +360,96 @@ test_app_exclusions(void **state)
 	c.crs.apps.v = wrong;
 	assert_int_not_equal(waf_policy_new(&policy, waf, &c, &e), ERR_OK);
 	assert_non_null(strstr(e.text, "allowed: cpanel"));
+}
+
+/* What yett explain proposes lets the same request pass. */
+static const struct {
+	const char *target, *type, *body;
+	unsigned entries; /* how many it takes */
+} advised[] = {
+	{ "/search?q=" SQL, NULL, NULL, 1 },
+	{ "/search?q=%3Cscript%3Ealert(1)%3C/script%3E", NULL, NULL, 3 },
+	{ "/search?q=%3Cscript%3Ealert(1)%3C/script%3E&id=" SQL, NULL, NULL, 4 },
+	{ "/x/.git/config", NULL, NULL, 1 },
+	{ "/?a=/etc/passwd", NULL, NULL, 2 },
+	{ "/", "application/json", "{\"a\":[{\"note\":\"1' OR 1=1--\"}]}", 1 },
+	{ "/", "text/xml", "<a>1' OR 1=1--</a>", 1 },
+	{ "/", "application/json", "{", 1 },
+	{ "/", "application/nonsense", "x", 1 },
+};
+
+static size_t
+take_advice(const struct waf_verdict *v, struct conf_exclude *exclude, char **kept)
+{
+	struct advice_score score = { v->score, v->threshold, v->detected };
+	struct advice_hit hits[32];
+	struct text target;
+	size_t n = 0, i;
+
+	assert_true(v->n_hits <= 32);
+	for (i = 0; i < v->n_hits; i++)
+		hits[i] = (struct advice_hit){ v->hits[i].id, v->hits[i].score,
+			v->hits[i].phase, v->hits[i].variable, false };
+	assert_int_equal(advice_choose(hits, v->n_hits, &score), ADVICE_EXCLUDE);
+	for (i = 0; i < v->n_hits; i++) {
+		if (!hits[i].exclude)
+			continue;
+		text_init(&target, 1024);
+		(void)advice_target(hits[i].variable, &target);
+		kept[n] = span_strdup(text_span(&target));
+		text_free(&target);
+		exclude[n] = (struct conf_exclude){ .rule = hits[i].id,
+			.tag = "",
+			.target = kept[n],
+			.path = "",
+			.method = { get, 0 } };
+		n++;
+	}
+	return (n);
+}
+
+static void
+test_advice_lets_it_pass(void **state)
+{
+	struct conf_exclude exclude[8];
+	const struct waf_verdict *v;
+	struct waf_policy *policy;
+	struct rig_request r;
+	struct conf_policy c;
+	struct waf_txn *txn;
+	char *head, *kept[8];
+	size_t i, n;
+
+	(void)state;
+	for (i = 0; i < sizeof(advised) / sizeof(advised[0]); i++) {
+		head = rig_head(advised[i].type != NULL ? "POST" : "GET",
+		    advised[i].target, advised[i].type, 1);
+		rig_request_init(&r, head, span_of(advised[i].body));
+		txn = rig_txn(plain, &r);
+		v = waf_request(txn, &r.body);
+		assert_true(v->refuse);
+		c = rig_policy();
+		c.exclude = exclude;
+		c.n_exclude = n = take_advice(v, exclude, kept);
+		if (n != advised[i].entries) {
+			printf("%s: %zu entries\n", advised[i].target, n);
+			rig_print(v);
+		}
+		assert_int_equal(n, advised[i].entries);
+		waf_txn_free(&txn);
+		policy = make_policy(&c);
+		txn = rig_txn(policy, &r);
+		v = waf_request(txn, &r.body);
+		if (v->refuse)
+			rig_print(v);
+		assert_false(v->refuse);
+		waf_txn_free(&txn);
+		waf_policy_free(&policy);
+		while (n-- > 0)
+			free(kept[n]);
+		rig_request_free(&r);
+		free(head);
+	}
 }
 
 /* --- rules of the operator's ----------------------------------------------------- */
@@ -792,6 +883,7 @@ main(void)
 		cmocka_unit_test(test_exclusions),
 		cmocka_unit_test(test_bad_exclusions),
 		cmocka_unit_test(test_app_exclusions),
+		cmocka_unit_test(test_advice_lets_it_pass),
 		cmocka_unit_test(test_own_rules),
 		cmocka_unit_test(test_bad_rules),
 		cmocka_unit_test(test_argument_limits),
