@@ -17,6 +17,24 @@ lower(char c)
 	return (c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c);
 }
 
+static bool
+is_letter(char c)
+{
+	return (lower(c) >= 'a' && lower(c) <= 'z');
+}
+
+/* What a scan has to look at: a first byte, and which letters may follow it. */
+static void
+add_start(struct mask *m, const char *text)
+{
+	uint8_t c = (uint8_t)text[0],
+		upper = (uint8_t)(is_letter(text[0]) ? c & ~0x20 : c);
+
+	m->stops[c] = m->stops[upper] = true;
+	m->follows[c] |= is_letter(text[1]) ? 1u << (text[1] - 'a') : UINT32_MAX;
+	m->follows[upper] = m->follows[c];
+}
+
 static void
 add_word(struct mask *m, const char *text)
 {
@@ -30,8 +48,9 @@ add_word(struct mask *m, const char *text)
 	word->n = strlen(text);
 	for (i = 0; i < word->n; i++)
 		word->p[i] = lower(word->p[i]);
+	add_start(m, word->p);
 	m->starts[(uint8_t)word->p[0]] = true;
-	if (word->p[0] >= 'a' && word->p[0] <= 'z')
+	if (is_letter(word->p[0]))
 		m->starts[(uint8_t)(word->p[0] & ~0x20)] = true;
 }
 
@@ -44,10 +63,9 @@ mask_new(const struct conf_strings *words)
 	m->words = mem_zalloc(words->n * sizeof(*m->words));
 	for (i = 0; i < words->n; i++)
 		add_word(m, words->v[i]);
-	memcpy(m->stops, m->starts, sizeof(m->stops));
-	/* escapes, "://user@", tags, Content-Disposition */
+	add_start(m, "content-disposition");
+	/* escapes, "://user@", tags */
 	m->stops['%'] = m->stops['\\'] = m->stops[':'] = m->stops['<'] = true;
-	m->stops['c'] = m->stops['C'] = true;
 	m->cookies = scan_has_word(m, SPAN("cookie"));
 	return (m);
 }

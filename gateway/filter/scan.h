@@ -24,6 +24,7 @@ struct mask {
 	size_t n_words;
 	bool starts[256];	/* bytes a word begins with, both cases */
 	bool stops[256];	/* all bytes a scan has to look at */
+	uint32_t follows[256];	/* letters that may follow it in what is sought */
 	bool cookies;		/* is "cookie" itself secret */
 };
 
