@@ -5,7 +5,9 @@
 
 #include "rules/scan.h"
 
+#define PCRE2_CODE_UNIT_WIDTH 8
 #include <ctype.h>
+#include <pcre2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,6 +60,15 @@ static const struct {
 	{ "SecConn*", NULL, "see max and limits" },
 	{ "SecWebAppId", NULL, "policies keep apart what this would" },
 };
+
+/* What may stand in a rule file besides. The engine takes "SecRulez" for SecRule
+ * and then drops the line. */
+static const char *const known[] = { "SecRule", "SecAction", "SecMarker",
+	"SecComponentSignature", "SecRuleRemoveById", "SecRuleRemoveByMsg",
+	"SecRuleRemoveByTag", "SecRuleUpdateTargetById", "SecRuleUpdateTargetByMsg",
+	"SecRuleUpdateTargetByTag", "SecRuleUpdateActionById", "SecUnicodeMapFile",
+	"SecPcreMatchLimit", "SecPcreMatchLimitRecursion", "SecCollectionTimeout",
+	"SecCookieFormat", "SecSensorId", "SecServerSignature" };
 
 static const struct {
 	const char *name;
@@ -131,6 +142,29 @@ name_matches(const char *pattern, struct span name)
 	return (span_eq_nocase(name, span_of(pattern)));
 }
 
+/* The engine loads a pattern that does not compile, and never matches it. */
+static enum err_code
+check_pattern(const struct scan *s, struct span pattern)
+{
+	PCRE2_SIZE offset;
+	PCRE2_UCHAR why[128];
+	pcre2_code *code;
+	int number;
+
+	if (span_find(pattern, SPAN("%{")) != SIZE_MAX)
+		return (ERR_OK); /* known at run time only */
+	code = pcre2_compile((PCRE2_SPTR)pattern.p, pattern.n,
+	    PCRE2_DOTALL | PCRE2_MULTILINE, &number, &offset, NULL);
+	if (code != NULL) {
+		pcre2_code_free(code);
+		return (ERR_OK);
+	}
+	(void)pcre2_get_error_message(number, why, sizeof(why));
+	return (err_set(s->e, ERR_FORMAT,
+	    "%s: line %u: %s at offset %zu of the pattern %.*s", s->name, s->line,
+	    (const char *)why, (size_t)offset, SPAN_FMT(span_cut(pattern, 0, 80))));
+}
+
 static enum err_code
 check_operator(const struct scan *s, struct span arg)
 {
@@ -140,11 +174,13 @@ check_operator(const struct scan *s, struct span arg)
 	while (i < arg.n && (arg.p[i] == ' ' || arg.p[i] == '!' || arg.p[i] == '\t'))
 		i++;
 	if (i == arg.n || arg.p[i] != '@')
-		return (ERR_OK);
+		return (check_pattern(s, span_cut(arg, i, arg.n)));
 	end = ++i;
 	while (end < arg.n && isalnum((unsigned char)arg.p[end]))
 		end++;
 	name = span_cut(arg, i, end);
+	if (span_eq_nocase(name, SPAN("rx")) || span_eq_nocase(name, SPAN("rxGlobal")))
+		return (check_pattern(s, span_trim(span_cut(arg, end, arg.n))));
 	for (i = 0; i < sizeof(operators) / sizeof(operators[0]); i++)
 		if (span_eq_nocase(name, span_of(operators[i].name)) &&
 		    !allowed(s, operators[i].allow)) {
@@ -229,22 +265,37 @@ next_arg(struct span *rest)
 }
 
 static enum err_code
+check_directive(const struct scan *s, struct span name)
+{
+	char what[48];
+	size_t i;
+
+	(void)snprintf(what, sizeof(what), "%.*s", SPAN_FMT(name));
+	for (i = 0; i < sizeof(directives) / sizeof(directives[0]); i++)
+		if (name_matches(directives[i].name, name)) {
+			if (allowed(s, directives[i].allow))
+				return (ERR_OK);
+			return (refuse(s, what, directives[i].allow, directives[i].why));
+		}
+	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (span_eq_nocase(name, span_of(known[i])))
+			return (ERR_OK);
+	return (err_set(s->e, ERR_FORMAT, "%s: line %u: no directive \"%s\"", s->name,
+	    s->line, what));
+}
+
+static enum err_code
 check_line(const struct scan *s, struct span line)
 {
 	struct span name, args[ARGS_MAX];
-	enum err_code rc = ERR_OK;
+	enum err_code rc;
 
 	name = next_arg(&line);
 	if (name.n == 0 || name.p[0] == '#')
 		return (ERR_OK);
-	for (size_t i = 0; i < sizeof(directives) / sizeof(directives[0]); i++)
-		if (name_matches(directives[i].name, name) &&
-		    !allowed(s, directives[i].allow)) {
-			char what[48];
-
-			(void)snprintf(what, sizeof(what), "%.*s", SPAN_FMT(name));
-			return (refuse(s, what, directives[i].allow, directives[i].why));
-		}
+	rc = check_directive(s, name);
+	if (rc != ERR_OK)
+		return (rc);
 	for (size_t i = 0; i < ARGS_MAX; i++)
 		args[i] = next_arg(&line);
 	if (span_eq_nocase(name, SPAN("SecRule"))) {

@@ -197,8 +197,9 @@ def test_certificates(tmp_path, authority):
 
 RULES = [
     # SecLang, what the message must hold
-    ('SecRule ARGS "@rx (" "id:10001,phase:2,deny"', "10001"),
-    ('SecRulez ARGS "x" "id:10001"', "own.conf"),
+    ('SecRule ARGS "@rx (" "id:10001,phase:2,deny"', "missing closing parenthesis"),
+    ('SecRule ARGS "!(" "id:10001,phase:2,deny"', "line 2"),
+    ('SecRulez ARGS "x" "id:10001"', "SecRulez"),
     ('SecRule ARGS "@rx a" "phase:2,deny"', "own.conf"),
     ('SecRemoteRules key https://rules.test/', "SecRemoteRules"),
     ('SecRule ARGS "@rx a" "id:10001,phase:2,exec:/bin/sh"', "exec"),
