@@ -8,7 +8,8 @@ gateway_http_libhttp_a_SOURCES = \
 	gateway/http/h1_framing.c gateway/http/h1_framing.h \
 	gateway/http/h1_head.c \
 	gateway/http/message.h \
-	gateway/http/uri.c gateway/http/uri.h
+	gateway/http/uri.c gateway/http/uri.h \
+	gateway/http/write.c gateway/http/write.h
 
 if HAVE_CMOCKA
 check_PROGRAMS += \

@@ -5,16 +5,8 @@
 #include "gateway/request/answer.h"
 
 #include "gateway/filter/pages.h"
+#include "gateway/http/write.h"
 #include "gateway/request/request.h"
-
-static void
-put_field(struct text *head, struct span name, struct span value)
-{
-	text_put(head, name);
-	text_put(head, SPAN(": "));
-	text_put(head, value);
-	text_put(head, SPAN("\r\n"));
-}
 
 static void
 put_status_line(struct text *head, uint16_t status, struct span reason)
@@ -23,14 +15,6 @@ put_status_line(struct text *head, uint16_t status, struct span reason)
 	text_put_u64(head, status);
 	text_putc(head, ' ');
 	text_put(head, reason.n > 0 ? reason : span_of(page_reason_phrase(status)));
-	text_put(head, SPAN("\r\n"));
-}
-
-static void
-put_length(struct text *head, uint64_t length)
-{
-	text_put(head, SPAN("Content-Length: "));
-	text_put_u64(head, length);
 	text_put(head, SPAN("\r\n"));
 }
 
@@ -46,7 +30,7 @@ put_date(struct request *req, struct text *head)
 		w->date_second = now / CLOCK_SECOND;
 		clock_http_date(now, w->date);
 	}
-	put_field(head, SPAN("Date"), span_of(w->date));
+	http_put_field(head, SPAN("Date"), span_of(w->date));
 }
 
 /* Closing is said; so is staying open to a client of HTTP/1.0 that asked. */
@@ -70,7 +54,7 @@ put_origin_fields(const struct http_response *r, struct text *head)
 		if (f->hop_by_hop || f->id == HTTP_CONTENT_LENGTH ||
 		    f->id == HTTP_TRANSFER_ENCODING)
 			continue;
-		put_field(head, f->name, f->value);
+		http_put_field(head, f->name, f->value);
 	}
 }
 
@@ -114,7 +98,7 @@ answer_from_origin(struct request *req)
 	else if (r->framing == H1_LENGTH ||
 		 (req->http.is_head &&
 		     http_fields_get(&r->fields, HTTP_CONTENT_LENGTH) != NULL))
-		put_length(head, r->content_length);
+		http_put_length(head, r->content_length);
 	put_connection(req, head);
 	text_put(head, SPAN("\r\n"));
 }
@@ -167,17 +151,17 @@ answer_refusal(struct request *req)
 	text_reset(head);
 	put_status_line(head, req->refusal.status, SPAN_NONE);
 	put_date(req, head);
-	put_field(head, SPAN("Content-Type"), type);
-	put_length(head, req->page.n);
-	put_field(head, SPAN("X-Request-Id"), span_of(req->id));
+	http_put_field(head, SPAN("Content-Type"), type);
+	http_put_length(head, req->page.n);
+	http_put_field(head, SPAN("X-Request-Id"), span_of(req->id));
 	text_put(head, SPAN("Cache-Control: no-store\r\n"
 			    "X-Content-Type-Options: nosniff\r\n"
 			    "Content-Security-Policy: default-src 'none'; style-src "
 			    "'unsafe-inline'\r\n"));
 	if (req->refusal.location.p != NULL)
-		put_field(head, SPAN("Location"), req->refusal.location);
+		http_put_field(head, SPAN("Location"), req->refusal.location);
 	if (req->refusal.allow.p != NULL)
-		put_field(head, SPAN("Allow"), req->refusal.allow);
+		http_put_field(head, SPAN("Allow"), req->refusal.allow);
 	put_connection(req, head);
 	text_put(head, SPAN("\r\n"));
 	sender_put(&req->out, text_span(head));

@@ -4,6 +4,7 @@
 
 #include "gateway/request/origin_head.h"
 
+#include "gateway/http/write.h"
 #include "gateway/request/request.h"
 
 /* Fields that are Yett's to say; a client's are dropped. */
@@ -62,13 +63,6 @@ put_three(struct text *head, struct span a, struct span b, struct span c)
 }
 
 static void
-put_field(struct text *head, struct span name, struct span value)
-{
-	put_three(head, name, SPAN(": "), value);
-	text_put(head, SPAN("\r\n"));
-}
-
-static void
 put_client_fields(const struct request *req, struct text *head)
 {
 	const struct http_fields *fields;
@@ -82,7 +76,7 @@ put_client_fields(const struct request *req, struct text *head)
 			continue;
 		if (f->id == HTTP_ACCEPT_ENCODING && wants_plain_answer(req))
 			continue;
-		put_field(head, f->name, f->value);
+		http_put_field(head, f->name, f->value);
 	}
 	if (wants_plain_answer(req))
 		text_put(head, SPAN("Accept-Encoding: identity\r\n"));
@@ -117,10 +111,10 @@ put_forwarded(const struct request *req, struct text *head)
 	host = req->http.host_text;
 	netaddr_ip_text(peer, ip);
 	if (peer->family != NETADDR_UNIX)
-		put_field(head, SPAN("X-Forwarded-For"), span_of(ip));
-	put_field(head, SPAN("X-Forwarded-Proto"), scheme);
+		http_put_field(head, SPAN("X-Forwarded-For"), span_of(ip));
+	http_put_field(head, SPAN("X-Forwarded-Proto"), scheme);
 	if (host.n > 0)
-		put_field(head, SPAN("X-Forwarded-Host"), host);
+		http_put_field(head, SPAN("X-Forwarded-Host"), host);
 	text_put(head, SPAN("Forwarded: for="));
 	if (peer->family == NETADDR_IP6)
 		put_three(head, SPAN("\"["), span_of(ip), SPAN("]\""));
@@ -144,13 +138,10 @@ put_framing(const struct request *req, struct text *head)
 		return;
 	if (origin_head_is_chunked(req))
 		text_put(head, SPAN("Transfer-Encoding: chunked\r\n"));
-	else {
-		text_put(head, SPAN("Content-Length: "));
-		text_put_u64(head, req->http.framing == H1_LENGTH
-				       ? req->http.content_length
-				       : spool_bytes(&req->spool) + req->beyond.n);
-		text_put(head, SPAN("\r\n"));
-	}
+	else if (req->http.framing == H1_LENGTH)
+		http_put_length(head, req->http.content_length);
+	else
+		http_put_length(head, spool_bytes(&req->spool) + req->beyond.n);
 }
 
 void
@@ -169,11 +160,11 @@ origin_head_write(struct request *req, struct text *head)
 		text_put(head, http->target.query);
 	}
 	text_put(head, SPAN(" HTTP/1.1\r\n"));
-	put_field(head, SPAN("Host"), http->host_text);
+	http_put_field(head, SPAN("Host"), http->host_text);
 	put_client_fields(req, head);
 	put_via(req, head);
 	put_forwarded(req, head);
-	put_field(head, SPAN("X-Request-Id"), span_of(req->id));
+	http_put_field(head, SPAN("X-Request-Id"), span_of(req->id));
 	put_framing(req, head);
 	text_put(head, SPAN("\r\n"));
 }
