@@ -157,7 +157,9 @@ check_body(
 		if (wrong != NULL) {
 			refuse(txn, WAF_HIT_MULTIPART, wrong,
 			    SPAN("REQUEST_HEADERS:Content-Type"), type);
-			return (false);
+			/* else it passes: the record tells what the rules say */
+			if (txn->policy->mode == CONF_WAF_BLOCK)
+				return (false);
 		}
 		n += parts;
 	} else if (kind == SHIM_BODY_FORM) {

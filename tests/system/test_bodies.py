@@ -110,6 +110,17 @@ def test_multipart_tricks_are_refused(gw, org):
     assert org.requests == []
 
 
+def test_odd_multipart_in_detect_mode_still_shows_the_rules(gateway, origin):
+    """The check before the engine once was all that the record told."""
+    gw = gateway(policies={"default": {"mode": "detect"}})
+    body = multipart((b'name="a"', None, ATTACK)).replace(b"\r\n", b"\n")
+    assert gw.ask("POST", "/", [("Content-Type", MULTIPART)], body).status == 200
+    record, = gw.audit(1)
+    assert record["action"] == "detected"
+    assert 942100 in rules(record) and len(rules(record)) > 2
+    assert origin.last().body == body
+
+
 def test_over_inspect_reject(gateway, origin):
     gw = gateway(policies={"default": {"request_body": {
         "inspect": "8KiB", "limit": "1MiB", "over_inspect": "reject"}}})
