@@ -167,9 +167,10 @@ body_boundary(struct span content_type, struct span *boundary_r)
 	return (check_boundary(*boundary_r));
 }
 
-/* The head of a part, up to and with its empty line. */
+/* The head of a part, up to and with its empty line; lines end as the first
+ * boundary line did. Bare LF throughout is the engine's to refuse (rule 200003). */
 static const char *
-part_head(struct span rest, size_t *used_r)
+part_head(struct span rest, bool crlf, size_t *used_r)
 {
 	size_t i, line = 0;
 
@@ -180,20 +181,22 @@ part_head(struct span rest, size_t *used_r)
 			return ("the head of a part is too long");
 		if (c == '\0')
 			return ("NUL in the head of a part");
-		if (c == '\n')
-			return ("LF without CR in the head of a part");
-		if (c != '\r')
+		if (c == '\r') {
+			if (crlf && i + 1 == rest.n)
+				break;
+			if (!crlf || rest.p[i + 1] != '\n')
+				return ("CR without LF in the head of a part");
+			i++;
+		} else if (c != '\n') {
 			continue;
-		if (i + 1 == rest.n)
-			break;
-		if (rest.p[i + 1] != '\n')
-			return ("CR without LF in the head of a part");
-		if (line == i) {
-			*used_r = i + 2;
+		} else if (crlf) {
+			return ("LF without CR in the head of a part");
+		}
+		if (line + (crlf ? 1 : 0) == i) {
+			*used_r = i + 1;
 			return (NULL);
 		}
-		line = i + 2;
-		i++;
+		line = i + 1;
 	}
 	*used_r = rest.n; /* ends inside: the engine says so, or it is cut */
 	return (NULL);
@@ -218,10 +221,24 @@ next_delimiter(struct span body, size_t from, struct span boundary)
 	return (SIZE_MAX);
 }
 
+/* The line end behind a boundary; false when there is something else. */
+static bool
+boundary_end(struct span rest, bool *crlf_r, size_t *used_r)
+{
+	if (rest.n == 0 || (rest.n == 1 && rest.p[0] != '\n')) {
+		*used_r = rest.n; /* cut, or the engine says what is wrong */
+		return (true);
+	}
+	*crlf_r = rest.p[0] == '\r';
+	*used_r = *crlf_r ? 2 : 1;
+	return (rest.p[*used_r - 1] == '\n');
+}
+
 const char *
 body_multipart(struct span body, struct span boundary, uint64_t *parts_r)
 {
 	const char *wrong;
+	bool crlf = true, style = true;
 	size_t at = 0, used;
 
 	*parts_r = 0;
@@ -229,12 +246,15 @@ body_multipart(struct span body, struct span boundary, uint64_t *parts_r)
 		at += 2 + boundary.n;
 		if (body.n - at >= 2 && memcmp(body.p + at, "--", 2) == 0)
 			return (NULL);
-		/* the delimiter's own line end */
-		if (body.n - at >= 2 && memcmp(body.p + at, "\r\n", 2) != 0)
+		if (!boundary_end(span_cut(body, at, body.n), &crlf, &used))
 			return ("a boundary line goes on behind the boundary");
-		at += body.n - at >= 2 ? 2 : body.n - at;
+		if (*parts_r == 0)
+			style = crlf;
+		else if (style != crlf)
+			return ("boundary lines end in different ways");
 		++*parts_r;
-		wrong = part_head(span_cut(body, at, body.n), &used);
+		at += used;
+		wrong = part_head(span_cut(body, at, body.n), crlf, &used);
 		if (wrong != NULL)
 			return (wrong);
 		at += used;

@@ -628,6 +628,13 @@ static const struct {
 	{ "multipart/form-data; boundary=a; boundary=b", "x", 9500003, "two boundaries" },
 	{ "multipart/form-data; boundary=a\"b", "x", 9500003, "quote in a boundary" },
 	{ MULTIPART, PART("a", "\n", "one") "--xYzZY--\r\n", 9500003, "bare LF" },
+	{ MULTIPART,
+	    "--xYzZY\nContent-Disposition: form-data; name=\"a\"\n\none\n--xYzZY--\n",
+	    200003, "bare LF throughout is the engine's business" },
+	{ MULTIPART,
+	    "--xYzZY\nContent-Disposition: form-data; name=\"a\"\n\none\r\n" PART(
+		"b", "", "two") "--xYzZY--\r\n",
+	    9500003, "two kinds of lines" },
 	{ MULTIPART, PART("a", "\r", "one") "--xYzZY--\r\n", 9500003, "bare CR" },
 	{ MULTIPART,
 	    "--xYzZY \r\nContent-Disposition: form-data; name=a\r\n\r\n1\r\n"
