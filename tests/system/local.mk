@@ -14,6 +14,7 @@ system_tests = \
 	tests/system/test_isolation.py \
 	tests/system/test_paths.py \
 	tests/system/test_process.py \
+	tests/system/test_robust.py \
 	tests/system/test_secrets.py \
 	tests/system/test_streaming.py \
 	tests/system/test_timers.py \
