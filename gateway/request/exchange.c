@@ -123,7 +123,6 @@ is_safe_twice(const struct request *req)
 static enum exchange_rc
 ask(struct request *req)
 {
-	enum upstream_use use;
 	struct exchange *x;
 
 	x = &req->origin;
@@ -132,11 +131,8 @@ ask(struct request *req)
 	if (x->ask.rc == UPSTREAM_WAIT) {
 		if (x->began_us == 0)
 			x->began_us = clock_mono_us();
-		use = x->fresh             ? UPSTREAM_FRESH
-		      : is_safe_twice(req) ? UPSTREAM_ANY
-					   : UPSTREAM_CHECKED;
-		x->ask.rc =
-		    upstream_get(req->worker->upstream, req->place->pool, use, &x->ask);
+		x->ask.rc = upstream_get(
+		    req->worker->upstream, req->place->pool, x->fresh, &x->ask);
 	}
 	switch (x->ask.rc) {
 	case UPSTREAM_WAIT: x->asking = true; return (EXCHANGE_WAIT);

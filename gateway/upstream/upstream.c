@@ -58,7 +58,7 @@ try {
 	struct upstream *up;
 	struct upstream_pool *pool;
 	struct upstream_ask *ask;
-	enum upstream_use use;
+	bool fresh;
 	uint32_t server;
 	uint32_t address; /* the one being connected */
 	uint32_t n_addresses; /* of this server, tried so far */
@@ -218,10 +218,9 @@ conn_new(struct upstream *up, struct upstream_pool *pool, uint32_t server,
 	return (c);
 }
 
-/* The newest idle connection of the server, or NULL. The loop has looked at all
- * of them in this round; `check` looks once more, at a system call's cost. */
+/* The newest idle connection of the server that is still good, or NULL. */
 static struct conn *
-take_idle(struct upstream *up, struct upstream_pool *pool, uint32_t server, bool check)
+take_idle(struct upstream *up, struct upstream_pool *pool, uint32_t server)
 {
 	struct kept *kept;
 	struct conn *c;
@@ -232,7 +231,7 @@ take_idle(struct upstream *up, struct upstream_pool *pool, uint32_t server, bool
 			return (NULL);
 		c = kept->servers[server].newest;
 		kept_take_out(c);
-		if (!check || conn_is_quiet(c)) {
+		if (conn_is_quiet(c)) {
 			c->pub.reused = true;
 			return (c);
 		}
@@ -572,9 +571,8 @@ try_server(struct try *t)
 	t->n_addresses = 0;
 	t->address =
 	    atomic_load_explicit(&sv->first, memory_order_relaxed) % sv->n_addresses;
-	if (t->use != UPSTREAM_FRESH) {
-		t->conn =
-		    take_idle(t->up, t->pool, t->server, t->use == UPSTREAM_CHECKED);
+	if (!t->fresh) {
+		t->conn = take_idle(t->up, t->pool, t->server);
 		if (t->conn != NULL)
 			return (UPSTREAM_READY);
 	}
@@ -610,8 +608,8 @@ try_step(struct try *t, enum upstream_rc rc)
 }
 
 enum upstream_rc
-upstream_get(struct upstream *up, struct upstream_pool *pool, enum upstream_use use,
-    struct upstream_ask *ask)
+upstream_get(
+    struct upstream *up, struct upstream_pool *pool, bool fresh, struct upstream_ask *ask)
 {
 	uint32_t server;
 	struct conn *c;
@@ -624,8 +622,8 @@ upstream_get(struct upstream *up, struct upstream_pool *pool, enum upstream_use 
 	ask->error = NULL;
 	ask->work = NULL;
 	server = pool_turn(pool, loop_now_us(up->loop));
-	if (use != UPSTREAM_FRESH) {
-		c = take_idle(up, pool, server, use == UPSTREAM_CHECKED);
+	if (!fresh) {
+		c = take_idle(up, pool, server);
 		if (c != NULL)
 			return (lend(up, ask, c));
 	}
@@ -634,7 +632,7 @@ upstream_get(struct upstream *up, struct upstream_pool *pool, enum upstream_use 
 	t->up = up;
 	t->pool = upstream_pool_ref(pool);
 	t->ask = ask;
-	t->use = use;
+	t->fresh = fresh;
 	t->server = server;
 	t->fd = -1;
 	loop_io_init(&t->io, up->loop, -1, try_ready, t);

@@ -33,26 +33,18 @@ void upstream_free(struct upstream **);
 struct upstream_conn {
 	unsigned magic;
 	struct stream *stream;
-	struct loop_io io;	/* the user's while it holds the connection */
-	bool reused;		/* was idle before: a failure may be its age */
+	struct loop_io io; /* the user's while it holds the connection */
+	bool reused; /* was idle before: a failure may be its age */
 	const char *host_text; /* "host:port" of the url, for records and Via */
-	uint32_t server;	/* index in the pool */
+	uint32_t server; /* index in the pool */
 };
 
 enum upstream_rc {
 	UPSTREAM_READY,
-	UPSTREAM_WAIT,		/* `ready` of the ask will be called */
-	UPSTREAM_REFUSED,	/* no server would take a connection */
-	UPSTREAM_TIMEOUT,	/* connect or handshake took too long */
-	UPSTREAM_TLS,		/* certificate or handshake; `error` says which */
-};
-
-/* What may be given out. */
-enum upstream_use {
-	UPSTREAM_ANY,		/* kept ones as the loop last saw them */
-	UPSTREAM_CHECKED,	/* kept ones looked at once more: for a request
-				 * that is not safe to send twice */
-	UPSTREAM_FRESH,		/* none that was kept: a retry */
+	UPSTREAM_WAIT, /* `ready` of the ask will be called */
+	UPSTREAM_REFUSED, /* no server would take a connection */
+	UPSTREAM_TIMEOUT, /* connect or handshake took too long */
+	UPSTREAM_TLS, /* certificate or handshake; `error` says which */
 };
 
 /* One ask for a connection; embedded in the request. */
@@ -68,10 +60,12 @@ struct upstream_ask {
 /* Next server by weighted round robin, the turn shared by all threads; one that
  * refuses is passed over for the next, each server tried once (every address of
  * its name, each with the pool's connect timeout) and asked last for a second.
- * Returns at once, with the outcome in the ask but for WAIT; never calls `ready`
- * from inside. */
+ * `fresh`: none that was kept (a retry); a kept one is looked at once more before
+ * it is given out, since what an origin said unasked must not become the next
+ * answer. Returns at once, with the outcome in the ask but for WAIT; never calls
+ * `ready` from inside. */
 enum upstream_rc upstream_get(
-    struct upstream *, struct upstream_pool *, enum upstream_use, struct upstream_ask *);
+    struct upstream *, struct upstream_pool *, bool fresh, struct upstream_ask *);
 /* Gives up a WAIT: `ready` is not called any more. No-op after the outcome. */
 void upstream_cancel(struct upstream *, struct upstream_ask *);
 /* `keep`: the last answer was complete and allows another request; kept up to

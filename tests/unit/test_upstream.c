@@ -184,10 +184,10 @@ open_pool(struct fixture *f)
 
 /* Asks and waits for the outcome. */
 static enum upstream_rc
-get(struct fixture *f, enum upstream_use use)
+get(struct fixture *f, bool fresh)
 {
 	unsigned called = f->called;
-	enum upstream_rc rc = upstream_get(f->up, f->pool, use, &f->ask);
+	enum upstream_rc rc = upstream_get(f->up, f->pool, fresh, &f->ask);
 
 	assert_int_equal(f->called, called); /* never from inside */
 	if (rc == UPSTREAM_WAIT) {
@@ -199,9 +199,9 @@ get(struct fixture *f, enum upstream_use use)
 }
 
 static struct upstream_conn *
-get_conn(struct fixture *f, enum upstream_use use)
+get_conn(struct fixture *f, bool fresh)
 {
-	assert_int_equal(get(f, use), UPSTREAM_READY);
+	assert_int_equal(get(f, fresh), UPSTREAM_READY);
 	assert_non_null(f->ask.conn);
 	assert_null(f->ask.error);
 	return (f->ask.conn);
@@ -368,7 +368,7 @@ test_connections_go_two_to_one(void **state)
 	add_server(f, 1);
 	open_pool(f);
 	for (i = 0; i < 60; i++) {
-		c = get_conn(f, UPSTREAM_CHECKED);
+		c = get_conn(f, false);
 		count[c->server]++;
 		(void)close(accept_one(f->listener[c->server]));
 		upstream_release(f->up, &c, false);
@@ -391,7 +391,7 @@ test_kept_connection_is_used_again(void **state)
 	add_server(f, 1);
 	open_pool(f);
 	assert_ptr_equal(upstream_pool_conf(f->pool), &f->conf);
-	c = get_conn(f, UPSTREAM_CHECKED);
+	c = get_conn(f, false);
 	assert_false(c->reused);
 	(void)snprintf(want, sizeof(want), "127.0.0.1:%u", (unsigned)f->servers[0].port);
 	assert_string_equal(c->host_text, want);
@@ -406,19 +406,19 @@ test_kept_connection_is_used_again(void **state)
 	assert_null(c);
 	run(f, 20 * CLOCK_MS);
 	assert_false(is_closed(peer, 0));
-	c = get_conn(f, UPSTREAM_CHECKED);
+	c = get_conn(f, false);
 	assert_true(c->reused);
 	/* a second one is new; the newest is taken first */
-	d = get_conn(f, UPSTREAM_CHECKED);
+	d = get_conn(f, false);
 	assert_false(d->reused);
 	other = accept_one(f->listener[0]);
 	upstream_release(f->up, &c, true);
 	upstream_release(f->up, &d, true);
-	d = get_conn(f, UPSTREAM_CHECKED);
+	d = get_conn(f, false);
 	assert_int_equal(write(other, "!", 1), 1);
 	assert_int_equal(recv(d->stream->fd, &one, 1, 0), 1);
 	/* fresh: none of the kept ones */
-	c = get_conn(f, UPSTREAM_FRESH);
+	c = get_conn(f, true);
 	assert_false(c->reused);
 	upstream_release(f->up, &c, false);
 	upstream_release(f->up, &d, false);
@@ -439,7 +439,7 @@ test_kept_connections_are_capped(void **state)
 	f->conf.keepalive.connections = 2;
 	open_pool(f);
 	for (i = 0; i < 3; i++) {
-		c[i] = get_conn(f, UPSTREAM_CHECKED);
+		c[i] = get_conn(f, false);
 		peer[i] = accept_one(f->listener[0]);
 	}
 	for (i = 0; i < 3; i++)
@@ -461,7 +461,7 @@ test_keepalive_off(void **state)
 	add_server(f, 1);
 	f->conf.keepalive.connections = 0;
 	open_pool(f);
-	c = get_conn(f, UPSTREAM_CHECKED);
+	c = get_conn(f, false);
 	peer = accept_one(f->listener[0]);
 	upstream_release(f->up, &c, true);
 	assert_true(is_closed(peer, 1000));
@@ -478,7 +478,7 @@ test_idle_timeout(void **state)
 	add_server(f, 1);
 	f->conf.keepalive.idle = 30 * CLOCK_MS;
 	open_pool(f);
-	c = get_conn(f, UPSTREAM_CHECKED);
+	c = get_conn(f, false);
 	peer = accept_one(f->listener[0]);
 	upstream_release(f->up, &c, true);
 	assert_false(is_closed(peer, 0));
@@ -509,7 +509,7 @@ test_spoilt_idle_connection_is_not_used(void **state)
 	add_server(f, 1);
 	open_pool(f);
 	for (row = 0; row < sizeof(rows) / sizeof(rows[0]); row++) {
-		c = get_conn(f, UPSTREAM_CHECKED);
+		c = get_conn(f, false);
 		peer = accept_one(f->listener[0]);
 		upstream_release(f->up, &c, true);
 		if (rows[row].stray)
@@ -518,7 +518,7 @@ test_spoilt_idle_connection_is_not_used(void **state)
 			assert_int_equal(shutdown(peer, SHUT_WR), 0);
 		if (rows[row].run)
 			run(f, 20 * CLOCK_MS);
-		c = get_conn(f, UPSTREAM_CHECKED);
+		c = get_conn(f, false);
 		if (c->reused)
 			fail_msg("%s: used again", rows[row].why);
 		next = accept_one(f->listener[0]);
@@ -539,13 +539,13 @@ test_idle_connections_are_of_their_server(void **state)
 	add_server(f, 1);
 	open_pool(f);
 	for (i = 0; i < 2; i++)
-		c[i] = get_conn(f, UPSTREAM_CHECKED);
+		c[i] = get_conn(f, false);
 	assert_int_not_equal(c[0]->server, c[1]->server);
 	for (i = 0; i < 2; i++)
 		upstream_release(f->up, &c[i], true);
 	for (i = 0; i < 4; i++) {
 		server = i % 2;
-		c[0] = get_conn(f, UPSTREAM_CHECKED);
+		c[0] = get_conn(f, false);
 		assert_true(c[0]->reused);
 		assert_int_equal(c[0]->server, server);
 		upstream_release(f->up, &c[0], true);
@@ -562,7 +562,7 @@ test_pool_outlives_its_owner_by_idle_connections(void **state)
 	add_server(f, 1);
 	f->conf.keepalive.idle = 20 * CLOCK_MS;
 	open_pool(f);
-	c = get_conn(f, UPSTREAM_CHECKED);
+	c = get_conn(f, false);
 	peer = accept_one(f->listener[0]);
 	upstream_release(f->up, &c, true);
 	upstream_pool_free(&f->pool);
@@ -586,7 +586,7 @@ test_refusing_server_is_passed_over(void **state)
 	add_dead_server(f);
 	open_pool(f);
 	for (i = 0; i < 6; i++) {
-		c = get_conn(f, UPSTREAM_CHECKED);
+		c = get_conn(f, false);
 		assert_int_equal(c->server, 1);
 		upstream_release(f->up, &c, true);
 	}
@@ -605,7 +605,7 @@ test_all_refuse(void **state)
 	add_dead_server(f);
 	open_pool(f);
 	for (i = 0; i < 3; i++) {
-		assert_int_equal(get(f, UPSTREAM_CHECKED), UPSTREAM_REFUSED);
+		assert_int_equal(get(f, false), UPSTREAM_REFUSED);
 		assert_null(f->ask.conn);
 		assert_string_equal(f->ask.error, "connection refused");
 	}
@@ -621,9 +621,9 @@ test_server_that_came_back_is_asked(void **state)
 
 	add_dead_server(f);
 	open_pool(f);
-	assert_int_equal(get(f, UPSTREAM_CHECKED), UPSTREAM_REFUSED);
+	assert_int_equal(get(f, false), UPSTREAM_REFUSED);
 	assert_int_equal(listen(f->listener[0], 8), 0);
-	c = get_conn(f, UPSTREAM_CHECKED);
+	c = get_conn(f, false);
 	assert_false(pool_is_down(f->pool, 0, clock_mono_us()));
 	upstream_release(f->up, &c, false);
 }
@@ -667,14 +667,14 @@ test_connect_timeout(void **state)
 	fill_backlog((struct sockaddr *)&in, sizeof(in), fds, FILL_MAX);
 	open_pool(f);
 	began = clock_mono_us();
-	assert_int_equal(get(f, UPSTREAM_CHECKED), UPSTREAM_TIMEOUT);
+	assert_int_equal(get(f, false), UPSTREAM_TIMEOUT);
 	assert_in_range(clock_mono_us() - began, 50 * CLOCK_MS, 2 * CLOCK_SECOND);
 	assert_string_equal(f->ask.error, "connection timed out");
 	upstream_pool_free(&f->pool);
 	/* with a second server it is only passed over */
 	add_server(f, 1);
 	open_pool(f);
-	c = get_conn(f, UPSTREAM_CHECKED);
+	c = get_conn(f, false);
 	assert_int_equal(c->server, 1);
 	upstream_release(f->up, &c, false);
 	for (i = 0; i < FILL_MAX; i++)
@@ -698,8 +698,7 @@ test_cancel(void **state)
 	fill_backlog((struct sockaddr *)&in, sizeof(in), fds, FILL_MAX);
 	open_pool(f);
 	before = count_fds();
-	assert_int_equal(
-	    upstream_get(f->up, f->pool, UPSTREAM_ANY, &f->ask), UPSTREAM_WAIT);
+	assert_int_equal(upstream_get(f->up, f->pool, false, &f->ask), UPSTREAM_WAIT);
 	assert_int_equal(count_fds(), before + 1);
 	upstream_cancel(f->up, &f->ask);
 	assert_int_equal(count_fds(), before);
@@ -734,7 +733,7 @@ test_every_address_of_a_name_is_tried(void **state)
 	f->pool->servers[0].addresses[0] = dead;
 	f->pool->servers[0].n_addresses++;
 	for (i = 0; i < 3; i++) {
-		c = get_conn(f, UPSTREAM_FRESH);
+		c = get_conn(f, true);
 		assert_true(atomic_load(&f->pool->servers[0].first) > 0);
 		assert_false(pool_is_down(f->pool, 0, clock_mono_us()));
 		upstream_release(f->up, &c, false);
@@ -761,19 +760,19 @@ test_unix_socket(void **state)
 	f->servers[0].unix_path = path;
 	f->conf.timeouts.connect = 60 * CLOCK_MS;
 	open_pool(f);
-	assert_int_equal(get(f, UPSTREAM_CHECKED), UPSTREAM_REFUSED);
+	assert_int_equal(get(f, false), UPSTREAM_REFUSED);
 	assert_string_equal(f->ask.error, "no such socket");
 
 	f->listener[0] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	assert_int_equal(bind(f->listener[0], (struct sockaddr *)&un, sizeof(un)), 0);
-	assert_int_equal(get(f, UPSTREAM_CHECKED), UPSTREAM_REFUSED);
+	assert_int_equal(get(f, false), UPSTREAM_REFUSED);
 	assert_string_equal(f->ask.error, "connection refused");
 
 	assert_int_equal(listen(f->listener[0], 0), 0);
-	c = get_conn(f, UPSTREAM_CHECKED);
+	c = get_conn(f, false);
 	assert_true(strncmp(c->host_text, "unix:/tmp/yett-", 15) == 0);
 	upstream_release(f->up, &c, true);
-	c = get_conn(f, UPSTREAM_CHECKED);
+	c = get_conn(f, false);
 	assert_true(c->reused);
 	upstream_release(f->up, &c, false);
 	(void)close(accept_one(f->listener[0]));
@@ -782,13 +781,12 @@ test_unix_socket(void **state)
 	memset(fds, -1, sizeof(fds));
 	fill_backlog((struct sockaddr *)&un, sizeof(un), fds, FILL_MAX);
 	began = clock_mono_us();
-	assert_int_equal(get(f, UPSTREAM_CHECKED), UPSTREAM_TIMEOUT);
+	assert_int_equal(get(f, false), UPSTREAM_TIMEOUT);
 	assert_true(clock_mono_us() - began >= 60 * CLOCK_MS);
 	/* or until there is room */
 	f->conf.timeouts.connect = 5 * CLOCK_SECOND;
 	f->pool->connect_us = 5 * CLOCK_SECOND;
-	assert_int_equal(
-	    upstream_get(f->up, f->pool, UPSTREAM_ANY, &f->ask), UPSTREAM_WAIT);
+	assert_int_equal(upstream_get(f->up, f->pool, false, &f->ask), UPSTREAM_WAIT);
 	run(f, 15 * CLOCK_MS);
 	assert_int_equal(f->ask.rc, UPSTREAM_WAIT);
 	(void)close(accept_one(f->listener[0]));
@@ -1017,7 +1015,7 @@ test_tls(void **state)
 		((struct sockaddr_in *)(void *)&f->pool->servers[0].addresses[0].sa)
 		    ->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 		origin_start(&origin, f->listener[0], rows[i].kind, tls);
-		if (get(f, UPSTREAM_CHECKED) != rows[i].rc)
+		if (get(f, false) != rows[i].rc)
 			fail_msg("row %zu: %d %s", i, (int)f->ask.rc, f->ask.error);
 		if (rows[i].error != NULL && strstr(f->ask.error, rows[i].error) == NULL)
 			fail_msg("row %zu: %s", i, f->ask.error);
@@ -1027,7 +1025,7 @@ test_tls(void **state)
 			upstream_release(f->up, &c, true);
 			/* session tickets that come late are no stray bytes */
 			run(f, 50 * CLOCK_MS);
-			c = get_conn(f, UPSTREAM_CHECKED);
+			c = get_conn(f, false);
 			assert_true(c->reused);
 			upstream_release(f->up, &c, false);
 		}
