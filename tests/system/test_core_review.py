@@ -2,6 +2,7 @@
 """The request core at its seams: framing towards the origin, who waits for whom,
 what a hostile peer may cost."""
 import os
+import random
 import signal
 import ssl
 import subprocess
@@ -324,3 +325,118 @@ def test_waiting_costs_nothing(gateway, stalling, authority):
     for client in clients:
         client.close()
     assert spent < 0.1, f"{spent:.2f} s of processor time in 2 s of standing still"
+
+
+# --- whatever the cuts, the same requests -------------------------------------------
+
+def random_requests(rng, hosts, count):
+    """Pairs of bytes and what the origin has to see of them."""
+    for number in range(count):
+        path, size = f"/r{number}", rng.choice([0, 1, 50, 900, 1000, 1001, 2047, 2048, 2049,
+                                                5000, 65536, 70000, 150000])
+        fields = [("X-Pad", "p" * rng.choice([0, 1, 300])), ("Content-Type", TEXT)]
+        host = rng.choice(hosts)
+        kind = rng.choice(["get", "get", "length", "chunked", "head"])
+        if kind in ("get", "head"):
+            yield request(kind.upper(), path, fields, host=host), (kind.upper(), path, b"")
+            continue
+        body = rng.randbytes(size).replace(b"\r", b".")
+        if kind == "length":
+            yield request("POST", path, fields, body, host=host), ("POST", path, body)
+            continue
+        parts, at = [], 0
+        while at < size:
+            step = rng.choice([1, 7, 500] if size < 5000 else [500, 2048, 9000, 66000])
+            parts.append(body[at:at + step])
+            at += step
+        fields.append(("Transfer-Encoding", "chunked"))
+        yield (request("POST", path, fields, host=host) +
+               chunks(*parts, trailers=rng.choice([b"", b"X-T: 1\r\n"])), ("POST", path, body))
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("way", ["plain", "tls"])
+def test_pipelines_arrive_as_they_were_sent(gateway, origin, authority, seed, way):
+    """Small buffers, bodies around their sizes, cuts anywhere: what the origin gets and
+    what the client gets back is the sequence that was sent."""
+    rng = random.Random(seed)
+    listener = {"address": Port().address}
+    options = {}
+    if way == "tls":
+        pair = authority.issue("app.test")
+        listener["tls"] = {"certificates": [{"certificate": str(pair.certificate),
+                                             "key": str(pair.key)}]}
+        options = {"tls": tls_context(), "sni": "app.test"}
+    gw = gateway(threads=1, listeners=[listener], max={"header_bytes": "1KiB"}, policies={
+        "default": {"mode": "detect", "request_body": {"inspect": "256KiB"}},
+        "head": {"mode": "detect", "request_body": {"inspect": 1000, "over_inspect": "head"}},
+        "none": {"mode": "off"}},
+        sites=[{"hosts": [f"{name}.test"], "pool": "app", "policy": name}
+               for name in ("default", "head", "none")])
+    pairs = list(random_requests(rng, ["default.test", "head.test", "none.test"], 25))
+    data = b"".join(raw for raw, _ in pairs)
+    host, port = listener["address"].split(":")
+
+    with Connection((host, int(port)), timeout=30, **options) as client:
+        def send():
+            at = 0
+            while at < len(data):
+                step = rng.choice([1, 3, 100, 1023, 2048, 4096, 100000])
+                client.sock.sendall(data[at:at + step])
+                at += step
+                if rng.random() < 0.05:
+                    time.sleep(0.01)
+
+        sender = threading.Thread(target=send)
+        sender.start()
+        for _, (method, _, _) in pairs:
+            answer = client.response(to_head=method == "HEAD")
+            assert answer.status == 200
+        sender.join()
+    seen = [(r.method, r.path, r.body) for r in origin.requests]
+    assert len(seen) == len(pairs)
+    for got, (_, wanted) in zip(seen, pairs):
+        assert got == wanted
+    assert origin.errors == [] or all("closed by the gateway" in e for e in origin.errors)
+
+
+LIMITS = [
+    # policy, size, status
+    ({"mode": "detect", "request_body": {"inspect": "50KiB", "limit": "100KiB"}},
+     50 << 10, 200),
+    ({"mode": "detect", "request_body": {"inspect": "50KiB", "limit": "100KiB"}},
+     (50 << 10) + 1, 413),
+    ({"mode": "detect", "request_body": {"inspect": "200KiB", "limit": "100KiB"}},
+     (100 << 10) + 1, 413),
+    ({"mode": "detect", "request_body": {"inspect": 1000, "over_inspect": "head",
+                                         "limit": "100KiB"}}, 100 << 10, 200),
+    ({"mode": "detect", "request_body": {"inspect": 1000, "over_inspect": "head",
+                                         "limit": "100KiB"}}, (100 << 10) + 1, 413),
+    ({"mode": "detect", "request_body": {"inspect": 0, "over_inspect": "head",
+                                         "limit": "100KiB"}}, 100 << 10, 200),
+    ({"mode": "detect", "request_body": {"inspect": 0, "limit": "100KiB"}}, 0, 200),
+    ({"mode": "detect", "request_body": {"inspect": 0, "limit": "100KiB"}}, 1, 413),
+    ({"mode": "off", "request_body": {"limit": "100KiB"}}, 100 << 10, 200),
+    ({"mode": "off", "request_body": {"limit": "100KiB"}}, (100 << 10) + 1, 413),
+]
+
+
+@pytest.mark.parametrize("policy,size,status", LIMITS)
+@pytest.mark.parametrize("way", ["length", "chunked"])
+def test_limits_of_bodies(gateway, origin, policy, size, status, way):
+    gw = gateway(policies={"default": policy})
+    body = b"plain words, " * (size // 13 + 1)
+    body = body[:size]
+    fields = [("Content-Type", TEXT), ("User-Agent", "x"), ("Accept", "*/*")]
+    if way == "length":
+        data = request("POST", "/up", fields, body)
+    else:
+        data = request("POST", "/up", fields + [("Transfer-Encoding", "chunked")]) + \
+            chunks(*[body[at:at + 3000] for at in range(0, size, 3000)])
+    answer = gw.raw(data)
+    assert answer.status == status
+    if status == 200:
+        assert origin.last().body == body
+    else:
+        assert origin.requests == []
+        assert gw.audit(id=answer.id)["reason"] == "body"
