@@ -165,6 +165,59 @@ test_timers(void **state)
 	loop_free(&c.loop);
 }
 
+/* Two timers pass in one round; the first to ring pushes the other back, and later
+ * it is drawn nearer again. */
+struct twins {
+	struct loop *loop;
+	struct loop_timer timer[2], nearer, *other;
+	int rings;
+	int64_t rang_us;
+};
+
+static void
+twin_rings(struct loop_timer *t)
+{
+	struct twins *w = t->data;
+
+	if (w->rings++ == 0) {
+		w->other = &w->timer[t == &w->timer[0]];
+		loop_timer_set(w->other, 400 * CLOCK_MS);
+		loop_timer_set(&w->nearer, 5 * CLOCK_MS);
+		return;
+	}
+	w->rang_us = loop_now_us(w->loop);
+	loop_stop(w->loop);
+}
+
+static void
+draw_nearer(struct loop_timer *t)
+{
+	struct twins *w = t->data;
+
+	loop_timer_set(w->other, 20 * CLOCK_MS);
+}
+
+static void
+test_set_in_the_round_it_passed(void **state)
+{
+	struct twins w = { .loop = loop_new() };
+	int64_t began;
+
+	(void)state;
+	loop_timer_init(&w.timer[0], w.loop, twin_rings, &w);
+	loop_timer_init(&w.timer[1], w.loop, twin_rings, &w);
+	loop_timer_init(&w.nearer, w.loop, draw_nearer, &w);
+	began = loop_now_us(w.loop);
+	loop_timer_set(&w.timer[0], 1);
+	loop_timer_set(&w.timer[1], 1);
+	usleep(5000); /* both have passed when the loop looks */
+	loop_run(w.loop);
+	assert_true(w.rang_us - began < 300 * CLOCK_MS);
+	loop_timer_stop(&w.timer[0]);
+	loop_timer_stop(&w.timer[1]);
+	loop_free(&w.loop);
+}
+
 static void
 now_is_read(struct loop_timer *t)
 {
@@ -325,6 +378,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_io),
 		cmocka_unit_test(test_timers),
+		cmocka_unit_test(test_set_in_the_round_it_passed),
 		cmocka_unit_test(test_now),
 		cmocka_unit_test(test_messages),
 		cmocka_unit_test(test_post_before_run_and_again),
