@@ -13,7 +13,6 @@
 #define LOCK_RANKS(RANK)						\
 	RANK(CONFIG, "configuration snapshot")				\
 	RANK(RULES, "rule parser of libmodsecurity")			\
-	RANK(OVERLAY, "overlays of a policy")				\
 	RANK(CLIENTS, "connections per client, one shard")		\
 	RANK(TLS, "ticket keys and session cache, one shard")		\
 	RANK(UPSTREAM, "state of origins")				\
