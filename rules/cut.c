@@ -133,7 +133,7 @@ json_end(const struct json_cut *j, struct span body, size_t *keep_r, struct text
 		text_puts(close, "null");
 	} else if (j->last == 'k') {
 		text_puts(close, ":null");
-	} else if (j->last == ':' || (j->last == ',' && !object)) {
+	} else if (j->last == '\0' || j->last == ':' || (j->last == ',' && !object)) {
 		text_puts(close, "null");
 	} else if (j->last == ',') {
 		text_puts(close, "\"yett.cut\":null");
@@ -331,7 +331,7 @@ close_xml(struct span body, size_t *keep_r, struct text *close)
 
 	/* byte order marks of other codings than UTF-8 */
 	if (memchr(body.p, '\0', body.n < 64 ? body.n : 64) != NULL ||
-	    (unsigned char)body.p[0] >= 0xfe)
+	    (body.n > 0 && (unsigned char)body.p[0] >= 0xfe))
 		return (false);
 	if (!xml_walk(&x))
 		return (false);

@@ -20,6 +20,11 @@ extern "C" {
 }
 #include "rules/shim.h"
 
+// From 3.0.13 on rules are evaluated with other arguments.
+#if MODSECURITY_VERSION_NUM >= 30130100
+#error "the shim knows libmodsecurity 3.0.9 to 3.0.12"
+#endif
+
 struct shim_engine {
 	modsecurity::ModSecurity ms;
 };

@@ -4,7 +4,7 @@
 # [FUZZ_SECONDS=60] [FUZZ_TARGETS="uri h1_body"]` runs clang's libFuzzer for that
 # long on each; `make fuzz-merge` puts the inputs it found worth keeping into
 # the corpora of the source tree.
-FUZZ_NAMES = conf h1_body h1_request h1_response mask uri
+FUZZ_NAMES = conf h1_body h1_request h1_response mask uri waf_body
 FUZZ_SECONDS = 60
 FUZZ_TARGETS = $(FUZZ_NAMES)
 
@@ -31,6 +31,10 @@ tests_fuzz_fuzz_mask_LDADD = gateway/filter/libfilter.a gateway/base/libbase.a
 check_PROGRAMS += tests/fuzz/fuzz_uri
 tests_fuzz_fuzz_uri_SOURCES = tests/fuzz/fuzz_uri.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_uri_LDADD = gateway/http/libhttp.a gateway/base/libbase.a
+
+check_PROGRAMS += tests/fuzz/fuzz_waf_body
+tests_fuzz_fuzz_waf_body_SOURCES = tests/fuzz/fuzz_waf_body.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_waf_body_LDADD = rules/librules.a gateway/base/libbase.a $(JANSSON_LIBS)
 
 # ---
 FUZZ_MAIN = tests/fuzz/fuzz.h tests/fuzz/replay_main.c
