@@ -387,7 +387,7 @@ def test_pipelines_arrive_as_they_were_sent(gateway, origin, authority, seed, wa
         listener["tls"] = {"certificates": [{"certificate": str(pair.certificate),
                                              "key": str(pair.key)}]}
         options = {"tls": tls_context(), "sni": "app.test"}
-    gw = gateway(threads=1, listeners=[listener], max={"header_bytes": "1KiB"}, policies={
+    gateway(threads=1, listeners=[listener], max={"header_bytes": "1KiB"}, policies={
         "default": {"mode": "detect", "request_body": {"inspect": "256KiB"}},
         "head": {"mode": "detect", "request_body": {"inspect": 1000, "over_inspect": "head"}},
         "none": {"mode": "off"}},
