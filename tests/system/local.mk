@@ -32,11 +32,16 @@ EXTRA_DIST += $(system_tests) tests/system/system.sh tests/system/soak.py \
 	tests/system/crs/fetch.py tests/system/crs/run.py \
 	tests/system/crs/known-failures.txt tests/system/crs/refused-earlier.txt
 
-# The rule set's own regression tests, and the long run: not part of `make check`.
+# Only the system tests; then the rule set's own regression tests, and the long
+# run, which are not part of `make check`. The flags go to each.
+SYSTEM_FLAGS =
 CRS_FLAGS =
 SOAK_REQUESTS = 1000000
 SOAK_FLAGS =
 system_environment = top_srcdir='$(abs_top_srcdir)' top_builddir='$(abs_top_builddir)'
+
+check-system: all
+	$(system_environment) $(srcdir)/tests/system/system.sh $(SYSTEM_FLAGS)
 
 check-crs: all
 	$(system_environment) /usr/bin/python3 -B $(srcdir)/tests/system/crs/run.py $(CRS_FLAGS)
@@ -45,4 +50,4 @@ soak: all
 	$(system_environment) /usr/bin/python3 -B $(srcdir)/tests/system/soak.py \
 	    --requests $(SOAK_REQUESTS) $(SOAK_FLAGS)
 
-.PHONY: check-crs soak
+.PHONY: check-system check-crs soak
