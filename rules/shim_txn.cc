@@ -341,7 +341,7 @@ may_match(struct shim_txn *x, const struct shim_entry &e)
 	value = x->t->m_collections.m_tx_collection->resolveFirst(e.fact->tx);
 	if (e.fact->kind == FACT_TX_ABSENT)
 		return (value == nullptr);
-	if (value != nullptr && atoi(value->c_str()) < e.fact->bound)
+	if (value != nullptr && (int)strtol(value->c_str(), nullptr, 10) < e.fact->bound)
 		x->t->addMarker(e.label);
 	return (false);
 }

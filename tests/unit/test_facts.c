@@ -18,6 +18,7 @@ struct row {
 	const char *why;
 };
 
+/* clang-format off */
 static const struct row ROWS[] = {
 	{ "SecRule ARGS \"@rx x\" \"id:1,deny\"\n", FACT_SOURCES, FACTS_ARGS, "plain" },
 	{ "SecRule ARGS|XML:/*|!REQUEST_COOKIES:/a|b/ \"@rx x\" \\\n  \"id:1,\\\n  deny\"\n",
@@ -50,6 +51,7 @@ static const struct row ROWS[] = {
 	{ "SecRule ARGS \"@rx", FACT_NONE, 0, "cut short" },
 	{ "SecRule ARGS:'/x|y/'|IP \"@rx x\" \"id:1\"\n", FACT_NONE, 0, "quoted, then unknown" },
 };
+/* clang-format on */
 
 static void
 test_rows(void **state)
