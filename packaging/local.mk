@@ -1,7 +1,7 @@
 # packaging: installing, running and checking on Debian
 packaging_tests = packaging/tests/examples.sh packaging/tests/hardening.sh
 TESTS += $(packaging_tests)
-EXTRA_DIST += $(packaging_tests) .ci/run \
+EXTRA_DIST += $(packaging_tests) packaging/tests/fields.py .ci/run \
 	packaging/packages.sh packaging/check.sh packaging/quickstart.sh packaging/tally.py \
 	packaging/demo/app.py packaging/systemd/yett.service.in
 

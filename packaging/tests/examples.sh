@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# `yett check` accepts every example, and the README shows the shortest one as it is.
+# `yett check` accepts every example, full.yaml has every field, and the README shows
+# the shortest one as it is.
 set -euo pipefail
 : "${top_srcdir:?set by make check}"
 : "${top_builddir:?set by make check}"
@@ -17,6 +18,9 @@ for example in "$folder"/*.yaml; do
 	echo "yett check -c ${example##*/}"
 	"$top_builddir/yett" check -c "$example"
 done
+
+/usr/bin/python3 -B "$top_srcdir/packaging/tests/fields.py" "$top_builddir/yett" \
+    "$top_srcdir/packaging/examples/full.yaml"
 
 # shellcheck disable=SC2016 # backquotes of Markdown
 sed -n '/^```yaml$/,/^```$/p' "$top_srcdir/README.md" | sed '1d;$d' >"$folder/readme"
