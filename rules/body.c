@@ -167,6 +167,16 @@ body_boundary(struct span content_type, struct span *boundary_r)
 	return (check_boundary(*boundary_r));
 }
 
+bool
+body_boundary_is_plain(struct span boundary)
+{
+	for (size_t i = 0; i < boundary.n; i++)
+		if (!isalnum((unsigned char)boundary.p[i]) && boundary.p[i] != '-' &&
+		    boundary.p[i] != '_')
+			return (false);
+	return (boundary.n > 0);
+}
+
 /* The head of a part, up to and with its empty line; lines end as the first
  * boundary line did. Bare LF throughout is the engine's to refuse (rule 200003). */
 static const char *

@@ -21,6 +21,8 @@ uint64_t body_arguments_json(struct span json);
 
 /* The boundary parameter: NULL when sane, else what is wrong. */
 const char *body_boundary(struct span content_type, struct span *boundary_r);
+/* May it stand unquoted (letters, digits, "-", "_")? */
+bool body_boundary_is_plain(struct span boundary);
 /* Delimiters, and the lines of the parts' heads; NULL when sane. `truncated`:
  * the end may be missing. `parts_r`: number of parts. */
 const char *body_multipart(struct span body, struct span boundary, uint64_t *parts_r);

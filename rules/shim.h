@@ -115,9 +115,11 @@ enum shim_body {
 /* What the body is, found by the caller; before phase 1. */
 void shim_body_kind(struct shim_txn *, enum shim_body);
 bool shim_body_append(struct shim_txn *, const void *, size_t);
-/* Parses what was appended. `lenient`: a body that does not parse is no error
- * but is shown to the rules as it is. */
-void shim_body_parse(struct shim_txn *, bool lenient);
+/* Parses what was appended. `boundary`: of a multipart body, as the caller read it
+ * (the engine takes exception to valid quoting and to other parameters); absent:
+ * the engine reads it from the Content-Type. `lenient`: a body that does not parse
+ * is no error but is shown to the rules as it is. */
+void shim_body_parse(struct shim_txn *, struct span boundary, bool lenient);
 void shim_body_argument(struct shim_txn *, const char *name, struct span value);
 uint32_t shim_arguments(const struct shim_txn *);
 void shim_response(struct shim_txn *, const struct http_response *);

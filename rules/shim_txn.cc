@@ -592,8 +592,38 @@ try {
 	return (false);
 }
 
+namespace
+{
+
+// A Content-Type that says the boundary and nothing else, while the body is parsed;
+// the rules see the client's own again.
+class plain_boundary
+{
+	modsecurity::VariableValue *field = nullptr;
+	std::string own;
+
+      public:
+	plain_boundary(Transaction *t, struct span boundary)
+	{
+		auto found = t->m_variableRequestHeaders.find("Content-Type");
+
+		if (boundary.n == 0 || found == t->m_variableRequestHeaders.end())
+			return;
+		field = found->second;
+		own = field->getValue();
+		field->setValue("multipart/form-data; boundary=" + str(boundary));
+	}
+	~plain_boundary()
+	{
+		if (field != nullptr)
+			field->setValue(own);
+	}
+};
+
+} // namespace
+
 void
-shim_body_parse(struct shim_txn *x, bool lenient)
+shim_body_parse(struct shim_txn *x, struct span boundary, bool lenient)
 try {
 	Transaction *t = x->t.get();
 	auto access = t->m_requestBodyAccess;
@@ -608,6 +638,8 @@ try {
 		t->m_variableReqbodyProcessorError.set("0", 0);
 		t->m_variableInboundDataError.set("0", 0);
 	} else if (access != RulesSetProperties::FalseConfigBoolean) {
+		plain_boundary plain(t, boundary);
+
 		t->m_requestBodyAccess = RulesSetProperties::FalseConfigBoolean;
 		t->processRequestBody();
 		t->m_requestBodyAccess = access;

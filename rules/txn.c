@@ -269,7 +269,10 @@ inspect_body(struct waf_txn *txn, enum shim_body kind, struct span bytes,
 	(void)shim_body_append(txn->shim, bytes.p, keep);
 	if (closed)
 		(void)shim_body_append(txn->shim, close.p, close.n);
-	shim_body_parse(txn->shim, truncated && !closed);
+	shim_body_parse(txn->shim,
+	    kind == SHIM_BODY_MULTIPART && body_boundary_is_plain(boundary) ? boundary
+									    : SPAN_NONE,
+	    truncated && !closed);
 	if (kind == SHIM_BODY_MULTIPART && keep < bytes.n)
 		show_cut(txn, span_cut(bytes, keep, bytes.n));
 	text_free(&close);
