@@ -286,12 +286,16 @@ inspect_body(struct waf_txn *txn, enum shim_body kind, struct span bytes,
 const struct waf_verdict *
 waf_request(struct waf_txn *txn, const struct waf_body *body)
 {
-	struct span bytes = SPAN_NONE, boundary = SPAN_NONE;
+	struct span bytes = SPAN_NONE, boundary = SPAN_NONE, type;
 	char *owned = NULL;
 	enum shim_body kind;
 
 	CHECK_OBJ(txn, WAF_TXN_MAGIC);
-	kind = body_kind(http_fields_value(&txn->request->fields, HTTP_CONTENT_TYPE));
+	type = http_fields_value(&txn->request->fields, HTTP_CONTENT_TYPE);
+	kind = body_kind(type);
+	/* some apps guess: what has no type must not go by unread */
+	if (type.n == 0 && body->bytes > 0)
+		kind = SHIM_BODY_FORM;
 	shim_request(txn->shim, txn->request);
 	shim_body_kind(txn->shim, kind);
 	if (!load_body(body, &bytes, &owned)) {

@@ -676,6 +676,19 @@ test_multipart_sanity(void **state)
 			.hit);
 }
 
+/* A body without a Content-Type is read as a form: its bytes are arguments. */
+static void
+test_untyped_body(void **state)
+{
+	static const char head[] = "POST / HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\n"
+				   "User-Agent: x\r\nContent-Length: 1\r\n\r\n";
+
+	(void)state;
+	assert_true(ask_body(plain, head, SPAN("{\"a\":\"1' OR 1=1--\"}"), 942100).hit);
+	assert_true(ask_body(plain, head, SPAN("a=1'+OR+1%3d1--"), 942100).hit);
+	assert_false(ask_body(plain, head, SPAN("plain words"), 0).refuse);
+}
+
 /* Empty fields, an IPv6 host, names that nginx would drop. */
 static void
 test_odd_heads(void **state)
@@ -903,6 +916,7 @@ main(void)
 		cmocka_unit_test(test_bad_rules),
 		cmocka_unit_test(test_argument_limits),
 		cmocka_unit_test(test_multipart_sanity),
+		cmocka_unit_test(test_untyped_body),
 		cmocka_unit_test(test_odd_heads),
 		cmocka_unit_test(test_responses),
 		cmocka_unit_test(test_body_from_a_file),
