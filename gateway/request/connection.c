@@ -102,7 +102,6 @@ void
 conn_progress(struct conn *c)
 {
 	c->progress_us = loop_now_us(c->worker->loop);
-	c->deadline_us = 0;
 }
 
 bool
@@ -114,8 +113,10 @@ conn_overdue(struct conn *c, int64_t limit_us)
 	deadline = c->progress_us + limit_us;
 	if (now >= deadline)
 		return (true);
-	c->deadline_us = deadline;
-	loop_timer_set(&c->timer, deadline - now);
+	if (c->deadline_us == 0 || deadline < c->deadline_us) {
+		c->deadline_us = deadline;
+		loop_timer_set(&c->timer, deadline - now);
+	}
 	return (false);
 }
 
@@ -381,6 +382,7 @@ conn_run(struct conn *c)
 	moves = 0;
 	do {
 		c->wants = 0;
+		c->deadline_us = 0;
 		c->yields = false;
 	} while (conn_advance(c) && ++moves < MOVES_PER_RUN);
 	c->running = false;

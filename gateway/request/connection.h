@@ -27,7 +27,7 @@ struct conn {
 	struct stream *stream;
 	struct loop_io io;
 	struct loop_timer timer;
-	int64_t deadline_us;	/* 0: the timer means nothing now */
+	int64_t deadline_us;	/* nearest of this run; 0: the timer means nothing */
 	int64_t progress_us;	/* when the client last sent or took bytes */
 	unsigned wants;		/* enum loop_events, gathered in this run */
 	bool readable;		/* a read may give something: saves calls that don't */

@@ -14,7 +14,7 @@ import pytest
 
 from yett_test.client import Closed, Connection, chunks, request, tls_context
 from yett_test.gateway import plain_policy
-from yett_test.wait import Port, seconds
+from yett_test.wait import Port, seconds, until
 
 TEXT = "text/plain"
 
@@ -247,7 +247,7 @@ def stalling(origin):
     origin.on("/interim", stall(b"HTTP/1.1 103 Early Hints\r\n\r\n"), lazy=True)
     origin.on("/until-close", stall(start, b"\r\n", b"ab"), lazy=True)
     origin.on("/answers-early", stall(start, b"Content-Length: 9\r\n\r\n"), lazy=True)
-    origin.on("/pours", pour, close=True)
+    origin.on("/pours", pour, close=True, lazy=True)
     yield origin
     released.set()
 
@@ -449,3 +449,12 @@ def test_limits_of_bodies(gateway, origin, policy, size, status, way):
     else:
         assert origin.requests == []
         assert gw.audit(id=answer.id)["reason"] == "body"
+
+
+def test_the_nearer_of_two_deadlines_counts(gateway, stalling):
+    """A client that neither takes its answer nor sends its body: the longer time was
+    the one that ended it."""
+    gw = gateway(timeouts={"send_idle": "1s", "body_idle": "30s"}, **plain_policy())
+    with gw.connect(rcvbuf=4096) as client:
+        client.send(request("POST", "/pours", [("Content-Length", "5000")]) + b"x")
+        until(gw.accesses, timeout=6, what="the end of the request")
