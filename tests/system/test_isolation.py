@@ -56,4 +56,4 @@ def test_small_requests_do_not_wait_for_long_inspections(gateway, origin):
           f"{len(heavy)} posts")
     # One loop thread: were the post inspected there, p99 would be its time.
     assert beside["p50"] < heavy[len(heavy) // 2] / 2
-    assert beside["p99"] < max(heavy[len(heavy) // 2], seconds(25))
+    assert beside["p99"] < max(heavy[len(heavy) // 2], seconds(25), 2 * alone["p99"])
