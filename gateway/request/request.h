@@ -78,7 +78,8 @@ struct request {
 	bool answer_began, answer_chunked, answer_close, answer_ended;
 	bool answer_bodyless, piece_out;
 	uint16_t answer_status;
-	uint64_t answer_bytes;			/* of the body */
+	size_t piece_bytes;			/* of the body, in `out` */
+	uint64_t answer_bytes;			/* of the body, written */
 	bool cut;				/* the answer could not be completed */
 };
 

@@ -26,7 +26,7 @@ static void
 put_piece(struct request *req, struct span piece)
 {
 	conn_progress(req->conn); /* it is the client's turn from now on */
-	req->answer_bytes += piece.n;
+	req->piece_bytes = piece.n;
 	if (req->answer_chunked)
 		sender_put_chunk(&req->out, piece);
 	else
@@ -121,6 +121,8 @@ step_deliver(struct request *req)
 		if (req->piece_out)
 			exchange_body_used(req);
 		req->piece_out = false;
+		req->answer_bytes += req->piece_bytes;
+		req->piece_bytes = 0;
 		if (piece != STEP_NEXT)
 			return (piece);
 		if (req->answer_ended)
