@@ -20,7 +20,8 @@ rules_librules_a_SOURCES = \
 WAF_TEST_LDADD = rules/librules.a gateway/http/libhttp.a gateway/base/libbase.a \
 	$(MODSECURITY_LIBS) $(PCRE2_LIBS) -lstdc++ $(CMOCKA_LIBS)
 if HAVE_CMOCKA
-check_PROGRAMS += tests/unit/test_advice tests/unit/test_facts tests/unit/test_waf tests/unit/test_waf_threads
+check_PROGRAMS += tests/unit/test_advice tests/unit/test_facts tests/unit/test_waf \
+	tests/unit/test_waf_crs4 tests/unit/test_waf_threads
 endif
 tests_unit_test_facts_SOURCES = tests/unit/test_facts.c
 tests_unit_test_facts_LDADD = $(WAF_TEST_LDADD)
@@ -28,6 +29,13 @@ tests_unit_test_advice_SOURCES = tests/unit/test_advice.c
 tests_unit_test_advice_LDADD = $(WAF_TEST_LDADD)
 tests_unit_test_waf_SOURCES = tests/unit/test_waf.c tests/unit/waf_rig.c tests/unit/waf_rig.h
 tests_unit_test_waf_LDADD = $(WAF_TEST_LDADD)
+tests_unit_test_waf_crs4_SOURCES = tests/unit/test_waf_crs4.c tests/unit/waf_rig.c \
+	tests/unit/waf_rig.h
+tests_unit_test_waf_crs4_LDADD = $(WAF_TEST_LDADD)
+EXTRA_DIST += \
+	tests/unit/data/crs4/rules/REQUEST-901-INITIALIZATION.conf \
+	tests/unit/data/crs4/rules/REQUEST-942-SQLI.conf \
+	tests/unit/data/crs4/rules/REQUEST-949-BLOCKING-EVALUATION.conf
 tests_unit_test_waf_threads_SOURCES = tests/unit/test_waf_threads.c tests/unit/waf_rig.c \
 	tests/unit/waf_rig.h
 tests_unit_test_waf_threads_LDADD = $(WAF_TEST_LDADD)
