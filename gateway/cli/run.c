@@ -134,14 +134,15 @@ print_problems(struct conf_problems *problems)
 	return (CLI_BAD_INPUT);
 }
 
-/* Two descriptors a connection, and some for the rest. */
+/* Client, origin and the file of a large body for each connection, and some for the
+ * rest. */
 static void
 raise_descriptors(const struct conf *conf)
 {
 	struct rlimit limit;
 	rlim_t need;
 
-	need = 2 * (rlim_t)conf->max.connections + 256;
+	need = 3 * (rlim_t)conf->max.connections + 256;
 	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= need)
 		return;
 	limit.rlim_cur = limit.rlim_max < need ? limit.rlim_max : need;
