@@ -32,19 +32,33 @@ is_ours(enum http_field_id id)
 	return (false);
 }
 
+/* Fields by which proxies speak for a client, or that programs take for such
+ * ("Proxy" becomes HTTP_PROXY in CGI). Yett does not send them; from a client they
+ * are a claim that nobody checked. */
+static bool
+speaks_for_client(struct span name)
+{
+	return (span_eq_nocase(name, SPAN("proxy")) ||
+		span_eq_nocase(name, SPAN("x-real-ip")) ||
+		span_eq_nocase(span_cut(name, 0, 12), SPAN("x-forwarded-")));
+}
+
 /* "X_Forwarded_For" is not the field X-Forwarded-For, but CGI-like origins turn
  * both into the same variable: a client must not speak for Yett that way. */
 static bool
-imitates_ours(struct span name)
+is_refused(const struct http_field *f)
 {
 	char plain[32];
 	size_t i;
 
-	if (span_index(name, '_') == SIZE_MAX || name.n > sizeof(plain))
+	if (is_ours(f->id))
+		return (true);
+	if (f->id != HTTP_OTHER || f->name.n > sizeof(plain))
 		return (false);
-	for (i = 0; i < name.n; i++)
-		plain[i] = name.p[i] == '_' ? '-' : name.p[i];
-	return (is_ours(http_field_id(span_mem(plain, name.n))));
+	for (i = 0; i < f->name.n; i++)
+		plain[i] = f->name.p[i] == '_' ? '-' : f->name.p[i];
+	return (is_ours(http_field_id(span_mem(plain, f->name.n))) ||
+		speaks_for_client(span_mem(plain, f->name.n)));
 }
 
 static bool
@@ -72,7 +86,7 @@ put_client_fields(const struct request *req, struct text *head)
 	fields = &req->http.fields;
 	for (i = 0; i < fields->n; i++) {
 		f = &fields->v[i];
-		if (f->hop_by_hop || is_ours(f->id) || imitates_ours(f->name))
+		if (f->hop_by_hop || is_refused(f))
 			continue;
 		if (f->id == HTTP_ACCEPT_ENCODING && wants_plain_answer(req))
 			continue;

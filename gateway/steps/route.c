@@ -10,15 +10,17 @@ static enum step_rc
 redirect_to_https(struct request *req)
 {
 	const struct http_request *http;
+	struct span path;
 	char port[8];
 	char *url;
 
 	http = &req->http;
+	path = http->target.asterisk ? SPAN("/") : http->target.path;
 	port[0] = '\0';
 	if (req->conn->entrance->https_port != 443)
 		snprintf(port, sizeof(port), ":%u", req->conn->entrance->https_port);
 	url = arena_printf(req->arena, "https://%.*s%s%.*s%s%.*s",
-	    SPAN_FMT(http->authority.host), port, SPAN_FMT(http->target.path),
+	    SPAN_FMT(http->authority.host), port, SPAN_FMT(path),
 	    http->target.has_query ? "?" : "", SPAN_FMT(http->target.query));
 	if (url == NULL || http->authority.host.n == 0)
 		return (request_refuse(req, 400, "protocol", "no host to redirect to"));

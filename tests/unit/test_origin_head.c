@@ -51,9 +51,10 @@ static const struct row {
 		"X-Request-Id: 1234" N N,
 	    TOP SAYS N },
 	{ "nor by a name that CGI takes for the same",
-	    TOP "X_Forwarded_For: 10.0.0.1" N "X-Forwarded_Proto: https" N
-		"X_REQUEST_ID: 1" N "Content_Length: 5" N "Transfer_Encoding: chunked" N
-		"_Host: x" N N,
+	    TOP "X-Real-IP: 10.0.0.1" N "Proxy: http://evil" N "X-Forwarded-Port: 1" N
+		"X_Real_IP: 10.0.0.1" N "X_Forwarded_For: 10.0.0.1" N
+		"X-Forwarded_Proto: https" N "X_REQUEST_ID: 1" N "Content_Length: 5" N
+		"Transfer_Encoding: chunked" N "_Host: x" N N,
 	    TOP "_Host: x" N SAYS N },
 	{ "Via grows by one", TOP "Via: 1.0 a" N "Via: 1.1 b, 1.1 c" N N,
 	    TOP "Via: 1.0 a, 1.1 b, 1.1 c, 1.1 yett" N "X-Forwarded-For: 192.0.2.7" N
