@@ -93,7 +93,7 @@ push_name(struct reader *r, struct span name)
 	return (push(r, "%s%.*s", r->path_n > 0 ? "." : "", SPAN_FMT(name)));
 }
 
-static void
+__attribute__((format(printf, 3, 0))) static void
 problem_v(struct reader *r, const struct node *node, const char *format, va_list ap)
 {
 	struct conf_place place = { r->file, node->line, node->column };

@@ -123,7 +123,7 @@ test_threads(void **state)
 	struct netaddr addr = addr_of("10.0.0.0");
 	struct crowd crowds[4];
 	pthread_t threads[4];
-	unsigned i;
+	unsigned i, entered = 0;
 
 	(void)state;
 	for (i = 0; i < N(crowds); i++) {
@@ -132,8 +132,10 @@ test_threads(void **state)
 	}
 	for (i = 0; i < N(crowds); i++) {
 		CHECK(pthread_join(threads[i], NULL) == 0);
-		assert_true(crowds[i].entered > 0);
+		entered += crowds[i].entered;
 	}
+	/* one crowd may hold all places for as long as another tries */
+	assert_true(entered >= 80);
 	assert_int_equal(connlimit_total(limit), 0);
 	/* nothing was left behind for any client */
 	for (i = 0; i < CLIENTS; i++) {
