@@ -74,17 +74,11 @@ def collect(folder):
 def main():
     parser = argparse.ArgumentParser(description="counts tests that ran")
     parser.add_argument("--sum", action="store_true", help="print PASSED FAILED only")
-    parser.add_argument("--log", action="store_true",
-                        help="the arguments are logs of single runs, not build folders")
-    parser.add_argument("paths", nargs="+", metavar="PATH")
+    parser.add_argument("paths", nargs="+", metavar="FOLDER")
     args = parser.parse_args()
     rows = []
     for path in args.paths:
-        if args.log:
-            with open(path, encoding="utf-8", errors="replace") as f:
-                rows.append((path,) + (cases(f.read()) or (0, 0, 0)))
-        else:
-            rows += collect(path)
+        rows += collect(path)
     passed, failed, skipped = (sum(row[i] for row in rows) for i in (1, 2, 3))
     if args.sum:
         print(passed, failed)
