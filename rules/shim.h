@@ -30,7 +30,6 @@ extern "C" {
 /* The library; one per process. */
 struct shim_engine;
 struct shim_engine *shim_engine_new(void);
-void shim_engine_free(struct shim_engine **);
 const char *shim_engine_version(void); /* "3.0.9" */
 
 /* Rules, parsed file by file. Parsing is not thread-safe: one lock around all

@@ -90,13 +90,6 @@ shim_engine_new(void)
 	return (e);
 }
 
-void
-shim_engine_free(struct shim_engine **engine)
-{
-	delete *engine;
-	*engine = nullptr;
-}
-
 const char *
 shim_engine_version(void)
 {
