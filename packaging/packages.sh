@@ -5,14 +5,16 @@
 
 # shellcheck disable=SC2034 # used by the scripts that source this file
 packages_build="autoconf automake autoconf-archive ca-certificates g++ gcc libc6-dev
-	libev-dev libgoogle-perftools-dev libjansson-dev libmodsecurity-dev libpcre2-dev
-	libssl-dev libyaml-dev make modsecurity-crs pkg-config"
+	libcrypt-dev libev-dev libgoogle-perftools-dev libhiredis-dev libjansson-dev
+	libmaxminddb-dev libmodsecurity-dev libpcre2-dev libssl-dev libyaml-dev make
+	modsecurity-crs pkg-config"
 # shellcheck disable=SC2034
 packages_demo="curl openssl procps python3"
 # shellcheck disable=SC2034
-packages_test="binutils chromium chromium-driver curl dpkg-dev libcmocka-dev
-	nghttp2-client openssl procps python3 python3-pytest python3-selenium
-	python3-yaml wrk"
+packages_test="apache2-utils binutils chromium chromium-driver curl dpkg-dev
+	libcmocka-dev mmdb-bin nghttp2-client openssl procps python3 python3-maxminddb
+	python3-pytest python3-redis python3-selenium python3-yaml redis-sentinel
+	redis-server redis-tools wrk"
 # shellcheck disable=SC2034
 packages_ci="clang clang-format clang-tidy libmimalloc-dev mandoc pmccabe pyflakes3
 	shellcheck"

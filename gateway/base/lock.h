@@ -14,6 +14,9 @@
 	RANK(CONFIG, "configuration snapshot")				\
 	RANK(RULES, "rule parser of libmodsecurity")			\
 	RANK(CLIENTS, "connections per client, one shard")		\
+	RANK(LIMITS, "limit table, one shard")				\
+	RANK(BANS, "bans, one shard")					\
+	RANK(AUTH, "passwords verified lately")				\
 	RANK(TLS, "ticket keys and session cache, one shard")		\
 	RANK(UPSTREAM, "state of origins")				\
 	RANK(JOBS, "queue of a job pool")				\

@@ -9,9 +9,10 @@
 #include <stdbool.h>
 
 #include "gateway/base/netaddr.h"
+#include "gateway/conf/controls.h"
+#include "gateway/conf/policy.h"
 #include "gateway/conf/problem.h"
 
-struct conf_strings { const char **v; size_t n; };
 struct conf_certificate {
 	struct conf_place place;
 	const char *certificate, *key;	/* PEM paths, made absolute against the file */
@@ -20,15 +21,19 @@ struct conf_certificate {
 
 enum conf_tls_version { CONF_TLS_1_2, CONF_TLS_1_3 };
 
+enum conf_proxy_protocol { CONF_PROXY_OFF, CONF_PROXY_ACCEPT, CONF_PROXY_REQUIRE };
+
 struct conf_listener {
 	struct conf_place place;
 	struct netaddr address;
+	enum conf_proxy_protocol proxy_protocol;
 	struct conf_strings protocols;
 	bool redirect_to_https;
 	bool tls;			/* a tls: mapping is there */
 	struct conf_certificate *certificates;
 	size_t n_certificates;
 	enum conf_tls_version min_version;
+	const char *client_ca;		/* "": no certificate is asked for */
 };
 
 struct conf_server {
@@ -57,48 +62,16 @@ struct conf_pool {
 	struct { uint32_t connections; int64_t idle; } keepalive;
 };
 
-struct conf_exclude {
-	struct conf_place place;
-	uint32_t rule;			/* 0: by tag */
-	const char *tag;		/* "": by rule */
-	const char *target;		/* "ARGS:q", "ARGS:/regex/", "": whole rule */
-	const char *path;		/* prefix, or "=/exact", or "" any */
-	struct conf_strings method;	/* none: any */
-};
-
-enum conf_waf_mode { CONF_WAF_BLOCK, CONF_WAF_DETECT, CONF_WAF_OFF };
-enum conf_over_inspect { CONF_OVER_REJECT, CONF_OVER_HEAD };
-
-struct conf_policy {
-	struct conf_place place;
-	const char *name;
-	enum conf_waf_mode mode;
-	struct {
-		const char *path;	/* folder of the rule set; "" : the system's */
-		uint32_t paranoia;	/* 1..4 */
-		uint32_t inbound_threshold, outbound_threshold;
-		struct conf_strings apps;
-	} crs;
-	struct conf_strings rules;	/* SecLang files, globs already expanded */
-	struct conf_strings allow;	/* of: remote_rules exec lua inspect_file rbl */
-	struct conf_exclude *exclude;
-	size_t n_exclude;
-	struct {
-		uint64_t inspect, limit;
-		enum conf_over_inspect over_inspect;
-		uint32_t arguments;
-	} request_body;
-	struct {
-		uint64_t inspect;	/* 0: answers are not inspected */
-		struct conf_strings types;
-	} response_body;
-};
-
 struct conf_route {
 	struct conf_place place;
 	const char *path;		/* as written: "/x/", "=/x", "~ regex" */
 	struct conf_strings methods;	/* none: the site's */
 	const char *policy, *pool;	/* "": the site's; policy may be "off" */
+	bool has_limits, has_access, has_auth;	/* else the site's */
+	struct conf_strings limits;
+	struct conf_access_rule *access;
+	size_t n_access;
+	struct conf_auth auth;
 };
 
 struct conf_site {
@@ -106,6 +79,11 @@ struct conf_site {
 	struct conf_strings hosts;	/* lower case; "*.x", and "*" for any */
 	const char *pool, *policy;
 	struct conf_strings methods;
+	struct conf_strings limits;
+	struct conf_access_rule *access;
+	size_t n_access;
+	struct conf_auth auth;
+	enum conf_client_certificate client_certificate;
 	struct conf_route *routes;
 	size_t n_routes;
 };
@@ -121,7 +99,15 @@ struct conf {
 	struct {
 		uint64_t header_bytes;
 		uint32_t fields, connections, connections_per_client;
+		uint32_t limit_keys;	/* buckets kept in this process */
 	} max;
+	struct conf_identity identity;
+	struct conf_redis redis;
+	struct conf_geo geo;
+	struct conf_limit *limits;
+	size_t n_limits;
+	struct conf_bans bans;
+	struct conf_admin admin;
 	struct conf_pool *pools;
 	size_t n_pools;
 	struct conf_policy *policies;
@@ -146,5 +132,6 @@ struct conf *conf_load_text(const char *name, struct span yaml,
 void conf_free(struct conf **);
 const struct conf_pool *conf_find_pool(const struct conf *, const char *name);
 const struct conf_policy *conf_find_policy(const struct conf *, const char *name);
+const struct conf_limit *conf_find_limit(const struct conf *, const char *name);
 
 #endif

@@ -2,6 +2,7 @@ noinst_LIBRARIES += gateway/conf/libconf.a
 gateway_conf_libconf_a_SOURCES = \
 	gateway/conf/checks.c \
 	gateway/conf/conf.h \
+	gateway/conf/controls.h \
 	gateway/conf/document.c \
 	gateway/conf/document.h \
 	gateway/conf/field.c \
@@ -10,6 +11,7 @@ gateway_conf_libconf_a_SOURCES = \
 	gateway/conf/files.h \
 	gateway/conf/finish.c \
 	gateway/conf/load.c \
+	gateway/conf/policy.h \
 	gateway/conf/problem.c \
 	gateway/conf/problem.h \
 	gateway/conf/reader.c \

@@ -29,11 +29,12 @@ RANKS = {
     "gateway/base": 0,
     "gateway/loop": 1, "gateway/conf": 1,
     "gateway/net": 2, "gateway/tls": 2, "gateway/http": 2,
-    "gateway/route": 3, "geo": 3, "gateway/access": 3, "ratelimit": 3,
-    "gateway/upstream": 3, "rules": 3, "gateway/cache": 3, "gateway/filter": 3,
-    "gateway/request": 4,
-    "gateway/steps": 5,
-    "gateway": 6,
+    "gateway/redis": 3,
+    "gateway/route": 4, "geo": 4, "gateway/access": 4, "ratelimit": 4,
+    "gateway/upstream": 4, "rules": 4, "gateway/cache": 4, "gateway/filter": 4,
+    "gateway/request": 5,
+    "gateway/steps": 6,
+    "gateway": 7,
 }
 # header prefix -> the only folders (or files) that may include it
 OWNERS = {
@@ -41,9 +42,10 @@ OWNERS = {
     "openssl/": ("gateway/tls/",),
     "modsecurity/": ("rules/",),
     "yaml.h": ("gateway/conf/",),
-    "jansson.h": ("gateway/cli/",),
+    "jansson.h": ("gateway/cli/", "gateway/admin"),
+    "crypt.h": ("gateway/access/",),
     "pcre2.h": ("gateway/route/", "rules/"),
-    "hiredis/": ("ratelimit/",),
+    "hiredis/": ("gateway/redis/",),
     "maxminddb.h": ("geo/",),
     "nghttp2/": ("gateway/http/",),
 }

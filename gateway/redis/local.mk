@@ -1,0 +1,3 @@
+noinst_LIBRARIES += gateway/redis/libredis.a
+gateway_redis_libredis_a_SOURCES = \
+	gateway/redis/redis.h
