@@ -9,6 +9,7 @@
 #define YETT_WATCHED_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "gateway/base/err.h"
