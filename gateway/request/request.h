@@ -20,7 +20,15 @@ struct refusal {
 	const char *detail;
 	struct span location;	/* 3xx */
 	struct span allow;	/* 405 */
+	struct span authenticate;	/* 401 */
+	uint32_t retry_after;	/* seconds; 0: not told */
 };
+
+/* What would be refused if a mode enforced it, or what a rule only notes: the
+ * first of it becomes an audit record of action "detected". Texts are static. */
+struct notice { const char *reason, *detail; };
+
+enum take_state { TAKE_IDLE, TAKE_WAITS, TAKE_DONE };
 
 enum inspect_state { INSPECT_IDLE, INSPECT_RUNS, INSPECT_DONE };
 enum hold_state { HOLD_HEAD, HOLD_FILL, HOLD_INSPECT, HOLD_DONE };
@@ -45,6 +53,19 @@ struct request {
 	bool over;				/* all steps are done */
 	const struct place *place;		/* NULL: not routed */
 	struct refusal refusal;
+	struct notice notice;
+
+	struct netaddr client;			/* the peer, or for whom it speaks */
+	struct netaddr client_key;		/* what makes one client of it */
+	struct geo_place geo;			/* where it is */
+	bool located;				/* geo is filled in */
+	struct limiter_take take;
+	enum take_state take_state;
+	const struct limiter_result *over_limit;	/* the limit that refused, NULL */
+	struct span ratelimit_policy, ratelimit;	/* fields to send; absent none */
+	struct auth_claim *claim;		/* NULL: not asked */
+	struct job auth_job;
+	enum inspect_state auth_state;
 
 	struct buf block;			/* the client's body bytes */
 	size_t block_used;
@@ -94,6 +115,10 @@ enum step_rc request_malformed(struct request *, enum h1_oddity);
 /* Refuses; the first refusal stands. Texts are static. */
 enum step_rc request_refuse(struct request *, uint16_t status, const char *reason,
     const char *detail);
+/* Fills in where the client is, once. */
+void request_locate(struct request *);
+/* Notes what is only to be recorded; the first notice stands. */
+void request_notice(struct request *, const char *reason, const char *detail);
 /* A job thread has part of the request: it must not end now. */
 bool request_is_busy(const struct request *);
 /* Writes what is in `out`. STEP_NEXT: all of it; else wait, or close. */

@@ -5,13 +5,20 @@
 #ifndef YETT_REQUEST_SNAPSHOT_H
 #define YETT_REQUEST_SNAPSHOT_H
 
+#include "gateway/access/acl.h"
+#include "gateway/access/auth.h"
+#include "gateway/access/bans.h"
+#include "gateway/access/identity.h"
 #include "gateway/base/log.h"
 #include "gateway/conf/conf.h"
 #include "gateway/filter/mask.h"
 #include "gateway/http/h1.h"
+#include "gateway/redis/redis.h"
 #include "gateway/route/route.h"
 #include "gateway/tls/tls.h"
 #include "gateway/upstream/upstream.h"
+#include "geo/geo.h"
+#include "ratelimit/limiter.h"
 #include "rules/waf.h"
 
 /* What a site, or one of its routes, decided about its requests. */
@@ -23,6 +30,12 @@ struct place {
 	const struct conf_policy *policy;	/* NULL: off */
 	struct waf_policy *waf;			/* NULL: off */
 	struct upstream_pool *pool;
+	struct acl *acl;			/* NULL: everyone may */
+	struct auth *auth;			/* NULL: nobody is asked who he is */
+	const char *realm;
+	bool certificate_required;		/* a verified one, of the client */
+	uint32_t limits[LIMITER_LIMITS_MAX];	/* as limits_find has them */
+	unsigned n_limits;
 };
 
 struct site_places {
@@ -47,6 +60,14 @@ struct snapshot {
 	struct route_table *routes;
 	struct site_places *sites;		/* as conf.sites */
 	struct entrance *entrances;		/* as conf.listeners */
+	struct identity *identity;
+	struct geo *geo;
+	struct redis_service *redis;		/* NULL: none */
+	struct limits *rate_limits;
+	struct acl_files *acl_files;
+	struct auth **auths;			/* one per password file */
+	size_t n_auths;
+	struct bans *bans;
 	struct mask *mask;
 	struct h1_limits limits;
 	struct log_file *audit, *access;	/* NULL: off */

@@ -16,7 +16,11 @@ enum step_rc {
 
 typedef enum step_rc step_f(struct request *);
 
+step_f step_identity;		/* who the client is, and where */
 step_f step_route;		/* host and path: site, route, method */
+step_f step_access;		/* access list, bans, client certificate */
+step_f step_limit;		/* rate limits */
+step_f step_auth;		/* user and password */
 step_f step_body;		/* takes in what the WAF wants of the body */
 step_f step_waf_request;	/* engine phases 1 and 2 */
 step_f step_fetch;		/* asks an origin, up to its response head */

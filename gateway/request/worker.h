@@ -26,6 +26,8 @@ struct worker {
 	struct loop *loop;
 	struct snapshot *snapshot;
 	struct upstream *upstream;
+	struct redis *redis;			/* NULL: none */
+	struct limiter *limiter;
 	struct connlimit *limits;		/* shared */
 	struct job_pool *inspectors, *files;	/* shared */
 	struct buf_pool *buffers;
