@@ -68,7 +68,8 @@ struct conf_limit {
 	struct conf_strings key;	/* as written */
 	struct conf_key *keys;		/* the same, taken apart */
 	size_t n_keys;
-	uint64_t tokens, per_us;	/* rate: 5/m is 5, 60000000 */
+	const char *rate;		/* as written: "5/m" */
+	uint64_t tokens, per_us;	/* the same: 5 in 60000000 */
 	uint32_t burst, cost;
 	enum conf_mode mode;
 	enum conf_on_failure on_failure;

@@ -61,7 +61,8 @@ struct request {
 	bool located;				/* geo is filled in */
 	struct limiter_take take;
 	enum take_state take_state;
-	const struct limiter_result *over_limit;	/* the limit that refused, NULL */
+	const struct limiter_result *over_limit;	/* that refuses or would; NULL */
+	struct span limit_key;			/* of that limit, as text */
 	struct span ratelimit_policy, ratelimit;	/* fields to send; absent none */
 	struct auth_claim *claim;		/* NULL: not asked */
 	struct job auth_job;

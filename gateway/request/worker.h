@@ -29,7 +29,8 @@ struct worker {
 	struct redis *redis;			/* NULL: none */
 	struct limiter *limiter;
 	struct connlimit *limits;		/* shared */
-	struct job_pool *inspectors, *files;	/* shared */
+	struct job_pool *inspectors, *hashers, *files;	/* shared */
+	unsigned hashing;			/* passwords of ours at the hashers */
 	struct buf_pool *buffers;
 	struct id_source ids;
 	struct text line;			/* of a log record being made */
