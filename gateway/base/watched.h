@@ -33,6 +33,7 @@ void watched_free(struct watched **);
 /* The content; any thread, without a lock. Good until the thread returns to its
  * loop. Never NULL. */
 const void *watched_get(const struct watched *);
+const char *watched_path(const struct watched *);
 /* Counts the times another content was taken up: for caches of results. */
 uint64_t watched_version(const struct watched *);
 

@@ -31,6 +31,7 @@ struct place {
 	struct waf_policy *waf;			/* NULL: off */
 	struct upstream_pool *pool;
 	struct acl *acl;			/* NULL: everyone may */
+	bool owns_acl;				/* else the site's */
 	struct auth *auth;			/* NULL: nobody is asked who he is */
 	const char *realm;
 	bool certificate_required;		/* a verified one, of the client */
