@@ -4,7 +4,7 @@
 # [FUZZ_SECONDS=60] [FUZZ_TARGETS="uri h1_body"]` runs clang's libFuzzer for that
 # long on each; `make fuzz-merge` puts the inputs it found worth keeping into
 # the corpora of the source tree.
-FUZZ_NAMES = conf h1_body h1_request h1_response mask uri waf_body
+FUZZ_NAMES = conf h1_body h1_request h1_response mask proxy_header uri waf_body
 FUZZ_SECONDS = 60
 FUZZ_TARGETS = $(FUZZ_NAMES)
 
@@ -27,6 +27,10 @@ tests_fuzz_fuzz_h1_response_LDADD = gateway/http/libhttp.a gateway/base/libbase.
 check_PROGRAMS += tests/fuzz/fuzz_mask
 tests_fuzz_fuzz_mask_SOURCES = tests/fuzz/fuzz_mask.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_mask_LDADD = gateway/filter/libfilter.a gateway/base/libbase.a
+
+check_PROGRAMS += tests/fuzz/fuzz_proxy_header
+tests_fuzz_fuzz_proxy_header_SOURCES = tests/fuzz/fuzz_proxy_header.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_proxy_header_LDADD = gateway/net/libnet.a gateway/base/libbase.a
 
 check_PROGRAMS += tests/fuzz/fuzz_uri
 tests_fuzz_fuzz_uri_SOURCES = tests/fuzz/fuzz_uri.c $(FUZZ_MAIN)
