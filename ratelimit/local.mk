@@ -1,6 +1,10 @@
 noinst_LIBRARIES += ratelimit/libratelimit.a
 ratelimit_libratelimit_a_SOURCES = \
+	ratelimit/breaker.h \
+	ratelimit/breaker.c \
 	ratelimit/bucket.h \
 	ratelimit/heartbeat.h \
+	ratelimit/lease.h \
+	ratelimit/lease.c \
 	ratelimit/limiter.h \
 	ratelimit/table.h

@@ -22,6 +22,7 @@ struct table_entry {
 	int64_t trip_us;		/* when Redis was last asked */
 	int64_t lease_until_us;
 	uint32_t lease;			/* tokens in hand */
+	uint32_t remaining;		/* and in Redis, when it last said so */
 	uint32_t asked;			/* tokens wanted since demand_us */
 	uint32_t demand;		/* tokens per second, smoothed */
 	int64_t demand_us;
