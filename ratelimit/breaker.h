@@ -8,6 +8,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define BREAKER_FAILURES 3
@@ -18,9 +19,9 @@
 #define BREAKER_JITTER_US 200000
 
 struct breaker {
-	_Atomic(const char *) reason; /* static text; NULL: closed */
+	_Atomic(const char *) reason;	/* static text; NULL: closed */
 	_Atomic int64_t since_us;
-	int64_t failed_us[BREAKER_FAILURES]; /* a ring */
+	int64_t failed_us[BREAKER_FAILURES];	/* a ring */
 	unsigned next;
 };
 

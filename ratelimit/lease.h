@@ -23,25 +23,25 @@
 struct lease_terms {
 	struct bucket_rate rate, share;
 	uint32_t cost;
-	uint32_t cap; /* tokens on lease at most: burst / (4 * nodes) */
-	uint32_t span_tokens; /* what the rate yields in LEASE_SPAN_US */
-	int64_t pace_us; /* between trips of a key that is denied */
-	int64_t trial_us; /* how long others wait for one who tries again */
+	uint32_t cap;		/* tokens on lease at most: burst / (4 * nodes) */
+	uint32_t span_tokens;	/* what the rate yields in LEASE_SPAN_US */
+	int64_t pace_us;	/* between trips of a key that is denied */
+	int64_t trial_us;	/* how long others wait for one who tries again */
 };
 
 void lease_terms_init(struct lease_terms *terms_r, const struct bucket_rate *,
     uint32_t cost, uint32_t nodes, int64_t deadline_us);
 
 enum lease_verdict {
-	LEASE_SPENT, /* allowed, from the lease */
-	LEASE_DENIED, /* known to be over */
-	LEASE_JOIN, /* a trip for this key is under way: wait for it, or LEASE_ALONE */
-	LEASE_ASK, /* Redis has to be asked */
+	LEASE_SPENT,		/* allowed, from the lease */
+	LEASE_DENIED,		/* known to be over */
+	LEASE_JOIN,		/* a trip for this key is under way: wait for it, or LEASE_ALONE */
+	LEASE_ASK,		/* Redis has to be asked */
 };
 
 struct lease_plan {
-	uint32_t need, want; /* of the trip; want 0: none (LEASE_SPENT only) */
-	bool leases; /* that trip is the entry's: lease_answer ends it */
+	uint32_t need, want;	/* of the trip; want 0: none (LEASE_SPENT only) */
+	bool leases;		/* that trip is the entry's: lease_answer ends it */
 };
 
 /* Takes one request's cost, or says what to do. `online` false: nobody can be
