@@ -44,7 +44,7 @@ struct bucket_answer {
 /* Takes as many tokens as there are, from `need` to `want` (1 <= need <= want);
  * none where there are fewer than `need`. A `need` above the burst is never
  * granted: retry_us is reset_us then. A clock that was set back can make no
- * bucket emptier than empty. */
+ * bucket emptier than empty. need = want = 0 only looks. */
 void bucket_take(struct bucket *, const struct bucket_rate *, int64_t now_us,
     uint32_t need, uint32_t want, struct bucket_answer *answer_r);
 bool bucket_is_full(const struct bucket *, int64_t now_us);

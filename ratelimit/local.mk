@@ -3,6 +3,7 @@ ratelimit_libratelimit_a_SOURCES = \
 	ratelimit/breaker.h \
 	ratelimit/breaker.c \
 	ratelimit/bucket.h \
+	ratelimit/bucket.c \
 	ratelimit/heartbeat.h \
 	ratelimit/lease.h \
 	ratelimit/lease.c \
