@@ -5,4 +5,12 @@ gateway_access_libaccess_a_SOURCES = \
 	gateway/access/bans.h \
 	gateway/access/bans_share.h \
 	gateway/access/identity.h \
-	gateway/access/prefixes.h
+	gateway/access/lines.c gateway/access/lines.h \
+	gateway/access/prefixes.c gateway/access/prefixes.h
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/test_prefixes
+endif
+tests_unit_test_prefixes_SOURCES = tests/unit/test_prefixes.c
+tests_unit_test_prefixes_LDADD = gateway/access/libaccess.a gateway/conf/libconf.a \
+	gateway/base/libbase.a $(YAML_LIBS) $(CMOCKA_LIBS)
