@@ -5,6 +5,8 @@ ratelimit_libratelimit_a_SOURCES = \
 	ratelimit/bucket.h \
 	ratelimit/bucket.c \
 	ratelimit/heartbeat.h \
+	ratelimit/internal.h \
+	ratelimit/key.h \
 	ratelimit/lease.h \
 	ratelimit/lease.c \
 	ratelimit/limiter.h \

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ratelimit/internal.h - what the files of this folder know of `struct limits`.
+ * Everything but the atomics and the table is immutable. */
+#ifndef YETT_RATELIMIT_INTERNAL_H
+#define YETT_RATELIMIT_INTERNAL_H
+
+#include <stdatomic.h>
+
+#include "ratelimit/bucket.h"
+#include "ratelimit/key.h"
+#include "ratelimit/limiter.h"
+#include "ratelimit/table.h"
+
+#define LIMITS_MAGIC 0x71e3b2a5
+
+struct limit {
+	const struct conf_limit *conf;
+	struct bucket_rate rate;
+};
+
+struct limits {
+	unsigned magic;
+	const struct conf *conf;
+	struct redis_service *service;	/* NULL: no Redis */
+	struct limit *all;		/* as conf->limits */
+	size_t n;
+	struct keys keys;
+	struct table *table;
+	_Atomic uint32_t nodes;		/* at least 1 */
+};
+
+#endif
