@@ -4,6 +4,7 @@ gateway_access_libaccess_a_SOURCES = \
 	gateway/access/auth.h \
 	gateway/access/bans.h \
 	gateway/access/bans_share.h \
+	gateway/access/identity.c \
 	gateway/access/identity.h \
 	gateway/access/lines.c gateway/access/lines.h \
 	gateway/access/prefixes.c gateway/access/prefixes.h
@@ -14,3 +15,10 @@ endif
 tests_unit_test_prefixes_SOURCES = tests/unit/test_prefixes.c
 tests_unit_test_prefixes_LDADD = gateway/access/libaccess.a gateway/conf/libconf.a \
 	gateway/base/libbase.a $(YAML_LIBS) $(CMOCKA_LIBS)
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/test_identity
+endif
+tests_unit_test_identity_SOURCES = tests/unit/test_identity.c
+tests_unit_test_identity_LDADD = gateway/access/libaccess.a gateway/http/libhttp.a \
+	gateway/base/libbase.a $(CMOCKA_LIBS)

@@ -248,6 +248,43 @@ netaddr_same_ip(const struct netaddr *a, const struct netaddr *b)
 	return (a->family == b->family && memcmp(a->ip, b->ip, ip_bytes(a)) == 0);
 }
 
+/* Could it be met on the internet? Loopback and private addresses within an IPv6
+ * one are a claim to be somebody near, which RFC 3056 2 and RFC 6052 3.1 forbid. */
+static bool
+is_public_ip4(const uint8_t ip[4])
+{
+	switch (ip[0]) {
+	case 0:
+	case 10:
+	case 127: return (false);
+	case 100: return ((ip[1] & 0xc0) != 64);
+	case 169: return (ip[1] != 254);
+	case 172: return ((ip[1] & 0xf0) != 16);
+	case 192: return (ip[1] != 168 && (ip[1] != 0 || ip[2] != 0));
+	default: return (ip[0] < 224);
+	}
+}
+
+struct netaddr
+netaddr_unwrap(const struct netaddr *addr)
+{
+	static const uint8_t nat64[12] = { 0, 0x64, 0xff, 0x9b };
+	static const uint8_t six_to_four[2] = { 0x20, 0x02 };
+	struct netaddr inner = { .family = NETADDR_IP4, .port = addr->port };
+
+	if (addr->family != NETADDR_IP6)
+		return (*addr);
+	if (memcmp(addr->ip, mapped_prefix, sizeof mapped_prefix) == 0) {
+		memcpy(inner.ip, addr->ip + 12, 4);
+		return (inner);
+	}
+	if (memcmp(addr->ip, nat64, sizeof nat64) == 0)
+		memcpy(inner.ip, addr->ip + 12, 4);
+	else if (memcmp(addr->ip, six_to_four, sizeof six_to_four) == 0)
+		memcpy(inner.ip, addr->ip + 2, 4);
+	return (is_public_ip4(inner.ip) ? inner : *addr);
+}
+
 struct netaddr
 netaddr_cut(const struct netaddr *addr, unsigned bits4, unsigned bits6)
 {

@@ -36,6 +36,12 @@ socklen_t netaddr_to_sockaddr(const struct netaddr *, struct sockaddr_storage *s
 const char *netaddr_ip_text(const struct netaddr *, char out[NETADDR_TEXT_MAX]);
 const char *netaddr_text(const struct netaddr *, char out[NETADDR_TEXT_MAX]);
 bool netaddr_same_ip(const struct netaddr *, const struct netaddr *);
+/* The IPv4 address that an IPv6 one carries: mapped (::ffff:0:0/96), NAT64
+ * (64:ff9b::/96, RFC 6052) and 6to4 (2002::/16, RFC 3056), so that a client has one
+ * name whatever way it came. The latter two only carry public addresses; one that
+ * claims a private or loopback address stays what it is. Others stay as they are;
+ * the port is kept. */
+struct netaddr netaddr_unwrap(const struct netaddr *);
 
 struct netprefix {
 	struct netaddr base;		/* host bits zero */

@@ -4,13 +4,18 @@
 # [FUZZ_SECONDS=60] [FUZZ_TARGETS="uri h1_body"]` runs clang's libFuzzer for that
 # long on each; `make fuzz-merge` puts the inputs it found worth keeping into
 # the corpora of the source tree.
-FUZZ_NAMES = conf h1_body h1_request h1_response mask proxy_header uri waf_body
+FUZZ_NAMES = conf forwarded h1_body h1_request h1_response mask proxy_header uri waf_body
 FUZZ_SECONDS = 60
 FUZZ_TARGETS = $(FUZZ_NAMES)
 
 check_PROGRAMS += tests/fuzz/fuzz_conf
 tests_fuzz_fuzz_conf_SOURCES = tests/fuzz/fuzz_conf.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_conf_LDADD = gateway/conf/libconf.a gateway/base/libbase.a $(YAML_LIBS)
+
+check_PROGRAMS += tests/fuzz/fuzz_forwarded
+tests_fuzz_fuzz_forwarded_SOURCES = tests/fuzz/fuzz_forwarded.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_forwarded_LDADD = gateway/access/libaccess.a gateway/http/libhttp.a \
+	gateway/base/libbase.a
 
 check_PROGRAMS += tests/fuzz/fuzz_h1_body
 tests_fuzz_fuzz_h1_body_SOURCES = tests/fuzz/fuzz_h1_body.c $(FUZZ_MAIN)
@@ -42,7 +47,7 @@ tests_fuzz_fuzz_waf_body_LDADD = rules/librules.a gateway/base/libbase.a $(JANSS
 
 # ---
 FUZZ_MAIN = tests/fuzz/fuzz.h tests/fuzz/replay_main.c
-EXTRA_DIST += tests/fuzz/run.sh tests/fuzz/corpus tests/fuzz/http.dict tests/fuzz/conf.dict tests/fuzz/mask.dict
+EXTRA_DIST += tests/fuzz/run.sh tests/fuzz/corpus tests/fuzz/http.dict tests/fuzz/conf.dict tests/fuzz/mask.dict tests/fuzz/forwarded.dict
 FUZZ_RUN = FUZZ_NAMES='$(FUZZ_TARGETS)' FUZZ_SECONDS='$(FUZZ_SECONDS)' \
 	$(SHELL) $(srcdir)/tests/fuzz/run.sh
 

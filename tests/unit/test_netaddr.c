@@ -198,6 +198,67 @@ test_prefix(void **state)
 	assert_false(netprefix_has(&prefix, &addr));
 }
 
+/* One client has one name, and nobody gets a private one by writing it into an
+ * address of the internet. */
+static void
+test_unwrap(void **state)
+{
+	static const struct {
+		const char *in, *out, *why;
+	} rows[] = {
+		{ "192.0.2.1", "192.0.2.1", "IPv4" },
+		{ "10.0.0.1", "10.0.0.1", "private IPv4" },
+		{ "::ffff:192.0.2.1", "192.0.2.1", "mapped" },
+		{ "::ffff:127.0.0.1", "127.0.0.1", "mapped loopback" },
+		{ "64:ff9b::192.0.2.1", "192.0.2.1", "NAT64" },
+		{ "64:ff9b::1:c000:201", "64:ff9b::1:c000:201", "beside its prefix" },
+		{ "64:ff9b:1::c000:201", "64:ff9b:1::c000:201",
+		    "a local prefix of NAT64 (RFC 8215): no way to know where in it" },
+		{ "2002:c000:201::1", "192.0.2.1", "6to4" },
+		{ "2002:c000:201:ffff:a:b:c:d", "192.0.2.1", "6to4, any host of it" },
+		{ "2001:db8::1", "2001:db8::1", "IPv6" },
+		{ "::192.0.2.1", "::192.0.2.1", "compatible: no longer in use" },
+		{ "::1", "::1", "loopback" },
+		{ "64:ff9b::127.0.0.1", "64:ff9b::7f00:1", "loopback in NAT64" },
+		{ "64:ff9b::10.0.0.1", "64:ff9b::a00:1", "private in NAT64" },
+		{ "64:ff9b::", "64:ff9b::", "nothing in NAT64" },
+		{ "2002:7f00:1::1", "2002:7f00:1::1", "loopback in 6to4" },
+		{ "2002:a00:1::1", "2002:a00:1::1", "10/8" },
+		{ "2002:ac10:1::1", "2002:ac10:1::1", "172.16/12" },
+		{ "2002:ac1f:ffff::", "2002:ac1f:ffff::", "its end" },
+		{ "2002:ac20:1::1", "172.32.0.1", "behind it" },
+		{ "2002:c0a8:1::1", "2002:c0a8:1::1", "192.168/16" },
+		{ "2002:c000:1::1", "2002:c000:1::1", "192.0.0/24" },
+		{ "2002:a9fe:1::1", "2002:a9fe:1::1", "169.254/16" },
+		{ "2002:6440:1::1", "2002:6440:1::1", "100.64/10" },
+		{ "2002:6480:1::1", "100.128.0.1", "behind it" },
+		{ "2002:e000:1::1", "2002:e000:1::1", "multicast" },
+		{ "2002:ffff:ffff::", "2002:ffff:ffff::", "broadcast" },
+		{ "2002::1", "2002::1", "0/8" },
+	};
+	struct netaddr addr, inner;
+	char out[NETADDR_TEXT_MAX];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(rows); i++) {
+		assert_true(netaddr_parse_ip(&addr, span_of(rows[i].in)));
+		addr.port = 1234;
+		inner = netaddr_unwrap(&addr);
+		if (strcmp(netaddr_ip_text(&inner, out), rows[i].out) != 0)
+			fail_msg("%s, %s: %s", rows[i].in, rows[i].why, out);
+		assert_int_equal(inner.port, 1234);
+	}
+	/* as it comes in binary, not read from text */
+	memset(&addr, 0, sizeof addr);
+	addr.family = NETADDR_IP6;
+	memcpy(addr.ip, "\0\0\0\0\0\0\0\0\0\0\xff\xff\xc0\0\2\1", 16);
+	inner = netaddr_unwrap(&addr);
+	assert_string_equal(netaddr_ip_text(&inner, out), "192.0.2.1");
+	addr.family = NETADDR_UNIX;
+	assert_int_equal(netaddr_unwrap(&addr).family, NETADDR_UNIX);
+}
+
 static void
 test_cut(void **state)
 {
@@ -238,6 +299,7 @@ main(void)
 		cmocka_unit_test(test_parse_ip),
 		cmocka_unit_test(test_sockaddr),
 		cmocka_unit_test(test_prefix),
+		cmocka_unit_test(test_unwrap),
 		cmocka_unit_test(test_cut),
 	};
 
