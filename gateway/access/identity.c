@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gateway/access/prefixes.h"
 #include "gateway/base/check.h"
 #include "gateway/http/chars.h"
 
@@ -26,8 +27,7 @@ struct identity {
 	enum kind kind;
 	char *header;
 	unsigned ipv6_prefix;
-	struct netprefix *trusted;
-	size_t n_trusted;
+	struct prefixes *trusted;
 	bool trusts_unix;
 };
 
@@ -59,12 +59,10 @@ identity_new(const struct conf_identity *conf)
 		id->kind = KIND_FORWARDED;
 	id->header = span_strdup(header);
 	id->ipv6_prefix = conf->ipv6_prefix;
-	id->n_trusted = conf->trusted_proxies.n;
-	id->trusted = mem_zalloc((id->n_trusted + 1) * sizeof(*id->trusted));
-	for (i = 0; i < id->n_trusted; i++) {
-		id->trusted[i] = conf->trusted_proxies.v[i];
-		id->trusts_unix = id->trusts_unix || holds_loopback(&id->trusted[i]);
-	}
+	id->trusted = prefixes_new(&conf->trusted_proxies);
+	for (i = 0; i < conf->trusted_proxies.n; i++)
+		if (holds_loopback(&conf->trusted_proxies.v[i]))
+			id->trusts_unix = true;
 	return (id);
 }
 
@@ -79,7 +77,7 @@ identity_free(struct identity **id_p)
 	CHECK_OBJ(id, IDENTITY_MAGIC);
 	id->magic = 0;
 	free(id->header);
-	free(id->trusted);
+	prefixes_free(&id->trusted);
 	free(id);
 }
 
@@ -92,15 +90,10 @@ identity_unwrap(const struct netaddr *addr)
 bool
 identity_is_trusted(const struct identity *id, const struct netaddr *addr)
 {
-	size_t i;
-
 	CHECK_OBJ(id, IDENTITY_MAGIC);
 	if (addr->family == NETADDR_UNIX)
 		return (id->trusts_unix);
-	for (i = 0; i < id->n_trusted; i++)
-		if (netprefix_has(&id->trusted[i], addr))
-			return (true);
-	return (false);
+	return (prefixes_have(id->trusted, addr));
 }
 
 struct netaddr

@@ -21,4 +21,4 @@ check_PROGRAMS += tests/unit/test_identity
 endif
 tests_unit_test_identity_SOURCES = tests/unit/test_identity.c
 tests_unit_test_identity_LDADD = gateway/access/libaccess.a gateway/http/libhttp.a \
-	gateway/base/libbase.a $(CMOCKA_LIBS)
+	gateway/conf/libconf.a gateway/base/libbase.a $(CMOCKA_LIBS)

@@ -15,7 +15,7 @@ tests_fuzz_fuzz_conf_LDADD = gateway/conf/libconf.a gateway/base/libbase.a $(YAM
 check_PROGRAMS += tests/fuzz/fuzz_forwarded
 tests_fuzz_fuzz_forwarded_SOURCES = tests/fuzz/fuzz_forwarded.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_forwarded_LDADD = gateway/access/libaccess.a gateway/http/libhttp.a \
-	gateway/base/libbase.a
+	gateway/conf/libconf.a gateway/base/libbase.a
 
 check_PROGRAMS += tests/fuzz/fuzz_h1_body
 tests_fuzz_fuzz_h1_body_SOURCES = tests/fuzz/fuzz_h1_body.c $(FUZZ_MAIN)
