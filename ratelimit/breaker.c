@@ -4,18 +4,20 @@
 
 #include "ratelimit/breaker.h"
 
-#include <stddef.h>
+static void
+forget(struct breaker *b, int64_t now_us)
+{
+	unsigned i;
+
+	for (i = 0; i < BREAKER_FAILURES; i++)
+		b->failed_us[i] = now_us - BREAKER_WITHIN_US;
+}
 
 void
 breaker_init(struct breaker *b, int64_t now_us)
 {
-	unsigned i;
-
-	atomic_init(&b->reason, NULL);
-	atomic_init(&b->since_us, now_us);
-	for (i = 0; i < BREAKER_FAILURES; i++)
-		b->failed_us[i] = now_us - BREAKER_WITHIN_US;
-	b->next = 0;
+	*b = (struct breaker){ .since_us = now_us };
+	forget(b, now_us);
 }
 
 bool
@@ -26,36 +28,24 @@ breaker_failure(struct breaker *b, int64_t now_us, const char *reason)
 	/* The next to be written over is the oldest. */
 	if (breaker_is_open(b) || now_us - b->failed_us[b->next] >= BREAKER_WITHIN_US)
 		return (false);
-	breaker_open(b, now_us, reason);
-	return (true);
+	return (breaker_open(b, now_us, reason));
 }
 
-void
+bool
 breaker_open(struct breaker *b, int64_t now_us, const char *reason)
 {
-	if (!breaker_is_open(b))
-		atomic_store_explicit(&b->since_us, now_us, memory_order_relaxed);
-	atomic_store_explicit(&b->reason, reason, memory_order_release);
+	bool was_open = breaker_is_open(b);
+
+	b->reason = reason;
+	if (!was_open)
+		b->since_us = now_us;
+	return (!was_open);
 }
 
 void
 breaker_close(struct breaker *b, int64_t now_us)
 {
-	unsigned i;
-
-	if (!breaker_is_open(b))
-		return;
-	for (i = 0; i < BREAKER_FAILURES; i++)
-		b->failed_us[i] = now_us - BREAKER_WITHIN_US;
-	atomic_store_explicit(&b->since_us, now_us, memory_order_relaxed);
-	atomic_store_explicit(&b->reason, NULL, memory_order_release);
-}
-
-const char *
-breaker_reason(const struct breaker *b, int64_t *since_r)
-{
-	const char *reason = atomic_load_explicit(&b->reason, memory_order_acquire);
-
-	*since_r = atomic_load_explicit(&b->since_us, memory_order_relaxed);
-	return (reason);
+	b->reason = NULL;
+	b->since_us = now_us;
+	forget(b, now_us);
 }

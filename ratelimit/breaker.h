@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ratelimit/breaker.h - whether Redis is worth waiting for: no longer after a few
- * failures within a second, again after a probe was answered in time. Written by
- * its worker's thread; any thread may read it (breaker_reason). Time is an
- * argument. */
+ * failures within a second, again after a probe was answered in time. One per
+ * worker. Pure: time is an argument. */
 #ifndef YETT_RATELIMIT_BREAKER_H
 #define YETT_RATELIMIT_BREAKER_H
 
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -19,8 +17,8 @@
 #define BREAKER_JITTER_US 200000
 
 struct breaker {
-	_Atomic(const char *) reason;	/* static text; NULL: closed */
-	_Atomic int64_t since_us;
+	const char *reason;			/* static text; NULL: closed */
+	int64_t since_us;			/* it is as it is */
 	int64_t failed_us[BREAKER_FAILURES];	/* a ring */
 	unsigned next;
 };
@@ -29,15 +27,13 @@ void breaker_init(struct breaker *, int64_t now_us);
 static inline bool
 breaker_is_open(const struct breaker *b)
 {
-	return (atomic_load_explicit(&b->reason, memory_order_relaxed) != NULL);
+	return (b->reason != NULL);
 }
 /* A request got no answer in time, or none that could be used. True when that
  * opened it. */
 bool breaker_failure(struct breaker *, int64_t now_us, const char *reason);
-/* No-op when it is open already, but for the reason. */
-void breaker_open(struct breaker *, int64_t now_us, const char *reason);
+/* True when it was closed before. */
+bool breaker_open(struct breaker *, int64_t now_us, const char *reason);
 void breaker_close(struct breaker *, int64_t now_us);
-/* Any thread: why it is open, or NULL; and since when it is as it is. */
-const char *breaker_reason(const struct breaker *, int64_t *since_r);
 
 #endif

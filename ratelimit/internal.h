@@ -13,10 +13,16 @@
 
 #define LIMITS_MAGIC 0x71e3b2a5
 
+/* Counters have a cache line of their own: every worker writes them. */
 struct limit {
 	const struct conf_limit *conf;
 	struct bucket_rate rate;
+	_Alignas(64) struct {
+		_Atomic uint64_t allowed, denied, shadowed, degraded, leased, denied_here;
+	} count;
 };
+
+extern const struct redis_script ratelimit_bucket;	/* bucket.lua */
 
 struct limits {
 	unsigned magic;
@@ -27,6 +33,12 @@ struct limits {
 	struct keys keys;
 	struct table *table;
 	_Atomic uint32_t nodes;		/* at least 1 */
+	_Atomic uint64_t redis_trips;
+	/* How many workers do without Redis just now, why, and since when that is
+	 * more than none, or none. */
+	_Atomic uint32_t degraded;
+	_Atomic(const char *) reason;
+	_Atomic int64_t since_us;
 };
 
 #endif

@@ -25,6 +25,13 @@ lease_terms_init(struct lease_terms *terms_r, const struct bucket_rate *rate,
 	if (nodes < 1)
 		nodes = 1;
 	bucket_rate_share(&terms.share, rate, nodes);
+	/* A share that no request ever fits into would deny everybody. */
+	if (terms.share.burst < cost) {
+		terms.share.burst = cost;
+		terms.share.full_us =
+		    cost * terms.share.whole_us +
+		    (int64_t)((uint64_t)cost * terms.share.rest / terms.share.parts) + 1;
+	}
 	terms.cap = rate->burst / (4 * (nodes < rate->burst ? nodes : rate->burst));
 	/* full_us is at least 1: a burst takes time to come. */
 	terms.span_tokens = at_most((uint64_t)rate->burst * LEASE_SPAN_US /
@@ -159,6 +166,11 @@ lease_take(struct table_entry *e, const struct lease_terms *terms, int64_t now_u
     bool online, struct lease_plan *plan_r)
 {
 	*plan_r = (struct lease_plan){ 0 };
+	/* This node's share is no longer what counts. */
+	if (online && e->denied_alone) {
+		e->denied_until_us = 0;
+		e->denied_alone = false;
+	}
 	measure(e, terms->cost, now_us);
 	if (now_us >= e->lease_until_us)
 		e->lease = 0;
@@ -170,7 +182,7 @@ lease_take(struct table_entry *e, const struct lease_terms *terms, int64_t now_u
 			plan_ahead(e, terms, now_us, plan_r);
 		return (LEASE_SPENT);
 	}
-	if (now_us < e->denied_until_us)
+	if (now_us < e->denied_until_us && !e->denied_alone)
 		return (LEASE_DENIED);
 	if (!online)
 		return (LEASE_ASK);
@@ -205,6 +217,7 @@ lease_answer(struct table_entry *e, const struct lease_terms *terms, int64_t now
 	    wait < e->trip_us + terms->pace_us - now_us)
 		wait = e->trip_us + terms->pace_us - now_us;
 	e->denied_until_us = wait > 0 ? now_us + wait : 0;
+	e->denied_alone = false;
 	e->denied_reset_us = now_us + answer->reset_us;
 	e->remaining = answer->remaining;
 	if (now_us >= e->lease_until_us)

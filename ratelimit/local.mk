@@ -10,4 +10,9 @@ ratelimit_libratelimit_a_SOURCES = \
 	ratelimit/lease.h \
 	ratelimit/lease.c \
 	ratelimit/limiter.h \
-	ratelimit/table.h
+	ratelimit/limiter.c \
+	ratelimit/recover.c \
+	ratelimit/status.c \
+	ratelimit/table.h \
+	ratelimit/trip.c \
+	ratelimit/worker.h

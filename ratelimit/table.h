@@ -27,6 +27,7 @@ struct table_entry {
 	uint32_t demand;		/* tokens per second, smoothed */
 	int64_t demand_us;
 	bool asking;			/* a trip for more tokens is under way */
+	bool denied_alone;		/* by `bucket`: Redis has not said so */
 };
 
 struct table;
