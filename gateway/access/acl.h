@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* gateway/access/acl.h - access lists: ordered rules, the first that matches and
  * allows or denies decides; `log` only notes. Where none does the request passes.
+ * A rule matches when one of its addresses, files, countries, continents or
+ * networks is the client's (all clients with `any` or where none of these is
+ * given) and, where given, one of its methods and one of its paths is the
+ * request's. Paths compare as those of routes do: "/x" is a prefix of bytes.
  * Immutable but for the address files, which are watched; any thread. */
 #ifndef YETT_ACL_H
 #define YETT_ACL_H
@@ -28,7 +32,12 @@ struct acl_subject {
 	const struct netaddr *client;	/* canonical */
 	const char *country, *continent;	/* as geo has them */
 	uint32_t asn;
-	struct span method, path;	/* decoded */
+	struct span method;
+	struct span path;	/* decoded, as routes see it */
+	/* The same with encoded slashes as slashes, which an origin may take them
+	 * for: a deny or log rule matches either, an allow rule both. Absent: there
+	 * are none. */
+	struct span slashed;
 };
 
 struct acl_verdict {

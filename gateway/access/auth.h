@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* gateway/access/auth.h - Basic authentication (RFC 7617) against an htpasswd
- * file: bcrypt and SHA-crypt through libcrypt; weak hashes (MD5, SHA-1, DES,
- * plain text) are refused when the file is read. Hashing takes many milliseconds:
- * auth_check is for a job thread. What was verified is remembered for a minute
- * under a keyed hash, so that it is hashed once. */
+ * file: bcrypt, SHA-crypt and yescrypt through libcrypt; weak hashes (MD5, SHA-1,
+ * DES, plain text) and ones that would take seconds are refused when the file is
+ * read. Hashing takes many milliseconds: auth_check is for a job thread. What was
+ * verified, and what was refused, is remembered for a minute under a keyed hash,
+ * so that it is hashed once; a new content of the file forgets it. */
 #ifndef YETT_AUTH_H
 #define YETT_AUTH_H
 
@@ -30,8 +31,11 @@ struct auth_claim {
 	char password[AUTH_PASSWORD_MAX + 1];
 	char hash[256];		/* what it is compared with: copied, so that no
 				 * job reads a file that is being replaced */
-	uint64_t memo;
-	uint64_t version;
+	uint64_t memo[2];	/* keyed hash of user, password and file content */
+	bool given;		/* a user and a password were sent: what counts as
+				 * a wrong one, where a lone 401 does not */
+	bool known;		/* the user is in the file */
+	bool hashed;		/* auth_check could: else there is nothing to remember */
 	bool accepted;
 };
 

@@ -1,11 +1,12 @@
 noinst_LIBRARIES += gateway/access/libaccess.a
 gateway_access_libaccess_a_SOURCES = \
-	gateway/access/acl.h \
-	gateway/access/auth.h \
+	gateway/access/acl.c gateway/access/acl.h \
+	gateway/access/auth.c gateway/access/auth.h \
 	gateway/access/bans.h \
 	gateway/access/bans_share.h \
 	gateway/access/identity.c \
 	gateway/access/identity.h \
+	gateway/access/htpasswd.c gateway/access/htpasswd.h \
 	gateway/access/lines.c gateway/access/lines.h \
 	gateway/access/prefixes.c gateway/access/prefixes.h
 
