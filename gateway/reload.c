@@ -192,6 +192,7 @@ snapshot_new(struct conf *conf, bool with_logs, struct conf_problems *problems)
 	snap->limits.header_bytes = (uint32_t)conf->max.header_bytes;
 	snap->limits.target_bytes = (uint32_t)conf->max.header_bytes / 2;
 	snap->mask = mask_new(&conf->logs.audit.mask);
+	snap->identity = identity_new(&conf->identity);
 	make_policies(snap, problems);
 	make_pools(snap, problems);
 	make_entrances(snap, problems);
@@ -236,6 +237,7 @@ snapshot_free(struct snapshot **snapshot)
 	if (snap->routes != NULL)
 		route_table_free(&snap->routes);
 	mask_free(&snap->mask);
+	identity_free(&snap->identity);
 	if (snap->audit != NULL)
 		log_file_close(&snap->audit);
 	if (snap->access != NULL)

@@ -50,12 +50,12 @@ struct workers {
 };
 
 static void
-door_accept(void *data, int fd, const struct netaddr *peer, const struct netaddr *local)
+door_accept(void *data, const struct arrival *arrival)
 {
 	struct door *door;
 
 	door = data;
-	conn_new(&door->thread->worker, door->entrance, fd, peer, local);
+	conn_new(&door->thread->worker, door->entrance, arrival);
 }
 
 static void
@@ -177,13 +177,15 @@ bind_listener(struct workers *all, size_t index, struct err *e)
 static void
 open_doors(struct thread *t)
 {
+	struct listener_owner owner = { .accept = door_accept };
 	struct door *door;
 	size_t i;
 
 	for (i = 0; i < t->worker.snapshot->conf->n_listeners; i++) {
 		door = &t->doors[i];
-		door->listener = listener_new(
-		    t->worker.loop, door->fd, t->worker.limits, door_accept, door);
+		owner.data = door;
+		door->listener =
+		    listener_new(t->worker.loop, door->fd, t->worker.limits, &owner);
 		door->fd = -1; /* the listener's now, which may end before us */
 	}
 }

@@ -202,6 +202,24 @@ connlimit_leave(struct connlimit *c, const struct netaddr *addr)
 	total_leave(c);
 }
 
+bool
+connlimit_move(struct connlimit *c, const struct netaddr *from, const struct netaddr *to)
+{
+	uint8_t old[9], fresh[9];
+	bool was_counted, counts;
+
+	CHECK_OBJ(c, CONNLIMIT_MAGIC);
+	was_counted = client_key(from, old);
+	counts = client_key(to, fresh);
+	if (was_counted && counts && memcmp(old, fresh, sizeof(old)) == 0)
+		return (true);
+	if (counts && !client_enter(c, fresh))
+		return (false);
+	if (was_counted)
+		client_leave(c, old);
+	return (true);
+}
+
 uint32_t
 connlimit_total(const struct connlimit *c)
 {

@@ -28,8 +28,7 @@ struct listener {
 	struct netaddr local;
 	bool local_differs; /* bound to a wildcard: each connection has its own */
 	struct connlimit *limit;
-	listener_accept_f *accept;
-	void *data;
+	struct listener_owner owner;
 	struct loop_io io;
 	struct loop_timer pause;
 	int64_t logged_us; /* 0: never */
@@ -111,27 +110,48 @@ local_of(const struct listener *l, int fd, struct netaddr *local_r)
 		(void)netaddr_from_sockaddr(local_r, (struct sockaddr *)&ss, len);
 }
 
+static bool
+peer_of(const struct listener *l, const struct sockaddr_storage *ss, socklen_t len,
+    struct netaddr *peer_r)
+{
+	memset(peer_r, 0, sizeof(*peer_r));
+	if (l->local.family == NETADDR_UNIX)
+		peer_r->family = NETADDR_UNIX;
+	else if (!netaddr_from_sockaddr(peer_r, (const struct sockaddr *)ss, len))
+		return (false);
+	*peer_r = netaddr_unwrap(peer_r);
+	return (true);
+}
+
+static bool
+admit(struct listener *l, struct arrival *new)
+{
+	enum listener_rc rc;
+
+	rc = LISTENER_COUNT;
+	if (l->owner.admit != NULL)
+		rc = l->owner.admit(l->owner.data, &new->peer);
+	if (rc == LISTENER_REFUSE)
+		return (false);
+	if (rc == LISTENER_COUNT)
+		new->counted = new->peer;
+	return (connlimit_enter(l->limit, &new->counted));
+}
+
 static void
 hand_over(struct listener *l, int fd, const struct sockaddr_storage *ss, socklen_t len)
 {
-	struct netaddr peer, local;
+	struct arrival new = { .fd = fd };
 	const int on = 1;
 
-	memset(&peer, 0, sizeof(peer));
-	if (l->local.family == NETADDR_UNIX) {
-		peer.family = NETADDR_UNIX;
-	} else if (!netaddr_from_sockaddr(&peer, (const struct sockaddr *)ss, len)) {
-		refuse(fd);
-		return;
-	}
-	if (!connlimit_enter(l->limit, &peer)) {
+	if (!peer_of(l, ss, len, &new.peer) || !admit(l, &new)) {
 		refuse(fd);
 		return;
 	}
 	if (l->local.family != NETADDR_UNIX)
 		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	local_of(l, fd, &local);
-	l->accept(l->data, fd, &peer, &local);
+	local_of(l, fd, &new.local);
+	l->owner.accept(l->owner.data, &new);
 }
 
 static void
@@ -172,7 +192,7 @@ is_wildcard(const struct netaddr *addr)
 
 struct listener *
 listener_new(struct loop *loop, int fd, struct connlimit *limit,
-    listener_accept_f *accept_f, void *data)
+    const struct listener_owner *owner)
 {
 	struct sockaddr_storage ss;
 	socklen_t len = sizeof(ss);
@@ -182,8 +202,7 @@ listener_new(struct loop *loop, int fd, struct connlimit *limit,
 	l->magic = LISTENER_MAGIC;
 	l->fd = fd;
 	l->limit = limit;
-	l->accept = accept_f;
-	l->data = data;
+	l->owner = *owner;
 	CHECK(getsockname(fd, (struct sockaddr *)&ss, &len) == 0);
 	CHECK(netaddr_from_sockaddr(&l->local, (struct sockaddr *)&ss, len));
 	l->local_differs = is_wildcard(&l->local);

@@ -4,6 +4,7 @@
 #ifndef YETT_NET_LISTENER_H
 #define YETT_NET_LISTENER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "gateway/base/err.h"
@@ -19,6 +20,10 @@ void connlimit_free(struct connlimit **);
  * the total only. */
 bool connlimit_enter(struct connlimit *, const struct netaddr *client);
 void connlimit_leave(struct connlimit *, const struct netaddr *client);
+/* A connection counted for `from` is one of `to` (family NETADDR_NONE on either
+ * side: of nobody, in the total only). False: `to` has too many; nothing changed. */
+bool connlimit_move(struct connlimit *, const struct netaddr *from,
+    const struct netaddr *to);
 uint32_t connlimit_total(const struct connlimit *);
 
 /* A bound, listening, non-blocking socket with SO_REUSEPORT (one per thread
@@ -31,18 +36,35 @@ enum err_code net_listen(int *fd_r, const struct netaddr *, struct err *);
 enum err_code net_listen_again(int *fd_r, int fd, struct err *);
 
 struct listener;
-/* A connection that passed the limits: the callee owns `fd` (non-blocking,
- * TCP_NODELAY) and calls connlimit_leave when it closes it. `local` is the
- * address it was accepted on. */
-typedef void listener_accept_f(void *data, int fd, const struct netaddr *peer,
-    const struct netaddr *local);
+
+/* A connection that passed the limits. The addresses are canonical
+ * (netaddr_unwrap). The callee owns `fd` (non-blocking, TCP_NODELAY) and calls
+ * connlimit_leave with `counted` when it closes it. */
+struct arrival {
+	int fd;
+	struct netaddr peer, local;	/* local: what it was accepted on */
+	struct netaddr counted;		/* NETADDR_NONE: in the total only */
+};
+
+enum listener_rc {
+	LISTENER_COUNT,		/* in all and for this client */
+	LISTENER_COUNT_TOTAL,	/* it carries many clients: in all only */
+	LISTENER_REFUSE,	/* reset it at once */
+};
+
+struct listener_owner {
+	/* Asked before anything is counted; NULL: LISTENER_COUNT. */
+	enum listener_rc (*admit)(void *data, const struct netaddr *peer);
+	void (*accept)(void *data, const struct arrival *);
+	void *data;
+};
 
 /* Accepts on `fd` (owned) on the loop's thread, a bounded number per round.
  * Out of descriptors or memory it pauses 100 ms and logs once a minute; over a
  * limit the connection is reset at once. */
 struct listener *listener_new(struct loop *, int fd, struct connlimit *,
-    listener_accept_f *, void *data);
-/* Stops accepting and closes the socket. Not from within listener_accept_f. */
+    const struct listener_owner *);
+/* Stops accepting and closes the socket. Not from within accept. */
 void listener_free(struct listener **);
 
 #endif

@@ -4,14 +4,20 @@
 
 #include "gateway/request/connection.h"
 
+#include <sys/socket.h>
+
+#include <errno.h>
 #include <stdlib.h>
 
 #include "gateway/base/check.h"
+#include "gateway/base/log.h"
+#include "gateway/net/proxy_header.h"
 #include "gateway/request/request.h"
 
 #define LINGER_US (2 * CLOCK_SECOND)
 #define MOVES_PER_RUN 12 /* about four pipelined requests */
 #define WASTES_PER_RUN 32 /* reads of what nobody wants */
+#define WARN_EVERY_US (60 * CLOCK_SECOND)
 
 static void
 conn_free(struct conn *c)
@@ -28,7 +34,7 @@ conn_free(struct conn *c)
 	else
 		stream_close(&c->stream);
 	buf_give(w->buffers, &c->in);
-	connlimit_leave(w->limits, &c->peer);
+	connlimit_leave(w->limits, &c->counted);
 	TAILQ_REMOVE(&w->conns, c, link);
 	c->magic = 0;
 	free(c);
@@ -63,9 +69,15 @@ conn_on_timer(struct loop_timer *timer)
 		conn_run(c);
 }
 
+/* Behind the PROXY header, if there is one. */
+static enum conn_state
+first_state(const struct conn *c)
+{
+	return (c->entrance->tls != NULL ? CONN_HANDSHAKE : CONN_IDLE);
+}
+
 void
-conn_new(struct worker *w, const struct entrance *entrance, int fd,
-    const struct netaddr *peer, const struct netaddr *local)
+conn_new(struct worker *w, const struct entrance *entrance, const struct arrival *new)
 {
 	struct conn *c;
 
@@ -73,13 +85,16 @@ conn_new(struct worker *w, const struct entrance *entrance, int fd,
 	c->magic = CONN_MAGIC;
 	c->worker = w;
 	c->entrance = entrance;
-	c->peer = *peer;
-	c->local = *local;
+	c->peer = c->client = new->peer;
+	c->local = new->local;
+	c->counted = new->counted;
 	c->readable = true;
-	c->state = entrance->tls != NULL ? CONN_HANDSHAKE : CONN_IDLE;
-	c->stream =
-	    entrance->tls != NULL ? tls_accept(entrance->tls, fd) : stream_plain(fd);
-	loop_io_init(&c->io, w->loop, fd, conn_on_io, c);
+	c->state = first_state(c);
+	if (entrance->conf->proxy_protocol != CONF_PROXY_OFF)
+		c->state = CONN_PROXY;
+	c->stream = entrance->tls != NULL ? tls_accept(entrance->tls, new->fd)
+					  : stream_plain(new->fd);
+	loop_io_init(&c->io, w->loop, new->fd, conn_on_io, c);
 	loop_timer_init(&c->timer, w->loop, conn_on_timer, c);
 	TAILQ_INSERT_TAIL(&w->conns, c, link);
 	conn_progress(c);
@@ -170,6 +185,163 @@ conn_watch(struct conn *c)
 		conn_wait(c, rc);
 	else
 		c->gone = true;
+}
+
+/* Whoever sends PROXY headers was set up to do so: what goes wrong is a mistake in
+ * somebody's configuration, and worth a line now and then. */
+static bool
+refuse_proxy(struct conn *c, const char *why)
+{
+	char text[NETADDR_TEXT_MAX];
+	enum log_level level;
+	int64_t now;
+
+	now = loop_now_us(c->worker->loop);
+	level = LOG_LEVEL_DEBUG;
+	if (c->worker->proxy_warned_us == 0 ||
+	    now - c->worker->proxy_warned_us >= WARN_EVERY_US) {
+		c->worker->proxy_warned_us = now;
+		level = LOG_LEVEL_WARN;
+	}
+	log_line(level, "proxy", "connection from %s closed: %s",
+	    netaddr_text(&c->peer, text), why);
+	c->cut = true;
+	c->state = CONN_CLOSED;
+	return (true);
+}
+
+/* The connection is the client's now whom the proxy speaks for: it counts for that
+ * one, and that one may be shut out. */
+static bool
+take_client(struct conn *c, const struct netaddr *source)
+{
+	struct netaddr counted = { .family = NETADDR_NONE };
+	enum listener_rc rc;
+
+	c->client = netaddr_unwrap(source);
+	c->proxied = true;
+	rc = LISTENER_COUNT;
+	if (c->worker->admit != NULL)
+		rc = c->worker->admit(c->worker, &c->client);
+	if (rc == LISTENER_COUNT)
+		counted = c->client;
+	if (rc == LISTENER_REFUSE ||
+	    !connlimit_move(c->worker->limits, &c->counted, &counted)) {
+		c->cut = true;
+		c->state = CONN_CLOSED;
+		return (true);
+	}
+	c->counted = counted;
+	return (false);
+}
+
+/* Looks at what has come behind c->in, without taking it from the socket: what is
+ * behind the header may be TLS's. STREAM_OK: there is something. */
+static enum stream_rc
+peek_proxy(struct conn *c, size_t *n_r)
+{
+	ssize_t got;
+
+	do {
+		got = recv(c->stream->fd, c->in.mem + c->in.end,
+		    PROXY_HEADER_MAX - buf_len(&c->in), MSG_PEEK);
+	} while (got < 0 && errno == EINTR);
+	*n_r = got > 0 ? (size_t)got : 0;
+	if (got < 0 && errno == EAGAIN)
+		return (STREAM_WANT_READ);
+	return (got > 0 ? STREAM_OK : STREAM_EOF);
+}
+
+/* Takes `n` bytes that were looked at from the socket, to the end of c->in. */
+static bool
+consume_proxy(struct conn *c, size_t n)
+{
+	ssize_t got;
+
+	while (n > 0) {
+		got = recv(c->stream->fd, c->in.mem + c->in.end, n, 0);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			return (false);
+		c->in.end += (size_t)got;
+		n -= (size_t)got;
+	}
+	return (true);
+}
+
+/* No header at all. Its bytes so far stay in c->in, where a request begins; TLS
+ * reads from the socket and can't be given them. */
+static bool
+without_proxy(struct conn *c)
+{
+	if (c->entrance->conf->proxy_protocol == CONF_PROXY_REQUIRE)
+		return (refuse_proxy(c, "no PROXY header, which the listener requires"));
+	if (c->entrance->tls != NULL && buf_len(&c->in) > 0)
+		return (refuse_proxy(c, "neither a PROXY header nor TLS"));
+	if (buf_len(&c->in) == 0)
+		buf_give(c->worker->buffers, &c->in);
+	c->state = first_state(c);
+	conn_progress(c);
+	return (true);
+}
+
+static bool
+with_proxy(struct conn *c, const struct proxy_header *header)
+{
+	if (!consume_proxy(c, header->bytes - buf_len(&c->in))) {
+		c->state = CONN_CLOSED;
+		return (true);
+	}
+	buf_give(c->worker->buffers, &c->in);
+	if (!header->local && take_client(c, &header->source))
+		return (true);
+	c->state = first_state(c);
+	conn_progress(c);
+	return (true);
+}
+
+/* Nothing but time passes between its pieces: progress does not push the deadline
+ * back. */
+static bool
+wait_for_proxy(struct conn *c)
+{
+	if (conn_overdue(c, c->worker->snapshot->conf->timeouts.header))
+		return (refuse_proxy(c, "no whole PROXY header in time"));
+	conn_wait(c, STREAM_WANT_READ);
+	return (false);
+}
+
+static bool
+advance_proxy(struct conn *c)
+{
+	struct proxy_header header;
+	size_t n;
+
+	if (!identity_is_trusted(c->worker->snapshot->identity, &c->peer)) {
+		if (c->entrance->conf->proxy_protocol == CONF_PROXY_REQUIRE)
+			return (refuse_proxy(c, "not one of identity.trusted_proxies"));
+		/* what it sends is its own, a header too */
+		c->state = first_state(c);
+		return (true);
+	}
+	buf_take(c->worker->buffers, &c->in);
+	switch (peek_proxy(c, &n)) {
+	case STREAM_OK: break;
+	case STREAM_WANT_READ: return (wait_for_proxy(c));
+	default: c->state = CONN_CLOSED; return (true);
+	}
+	switch (proxy_header_parse(
+	    span_mem(c->in.mem + c->in.start, buf_len(&c->in) + n), &header)) {
+	case PROXY_MORE:
+		if (!consume_proxy(c, n))
+			c->state = CONN_CLOSED;
+		return (true);
+	case PROXY_DONE: return (with_proxy(c, &header));
+	case PROXY_NONE: return (without_proxy(c));
+	case PROXY_BAD: return (refuse_proxy(c, header.problem));
+	}
+	WRONG("PROXY header");
 }
 
 static bool
@@ -360,6 +532,7 @@ static bool
 conn_advance(struct conn *c)
 {
 	switch (c->state) {
+	case CONN_PROXY: return (advance_proxy(c));
 	case CONN_HANDSHAKE: return (advance_handshake(c));
 	case CONN_IDLE: return (advance_idle(c));
 	case CONN_HEAD: return (advance_head(c));
@@ -400,7 +573,8 @@ conn_run(struct conn *c)
 void
 conn_drain(struct conn *c)
 {
-	if (c->state == CONN_HANDSHAKE || c->state == CONN_IDLE) {
+	if (c->state == CONN_PROXY || c->state == CONN_HANDSHAKE ||
+	    c->state == CONN_IDLE) {
 		c->state = CONN_CLOSED;
 		conn_run(c);
 	}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* gateway/request/connection.h - a client's connection: handshake, request
- * heads, keep-alive, timers, orderly close. One request at a time; what is
+/* gateway/request/connection.h - a client's connection: PROXY header, handshake,
+ * request heads, keep-alive, timers, orderly close. One request at a time; what is
  * pipelined waits in the buffer. Belongs to one worker thread. */
 #ifndef YETT_REQUEST_CONNECTION_H
 #define YETT_REQUEST_CONNECTION_H
@@ -9,6 +9,7 @@
 #include "gateway/request/worker.h"
 
 enum conn_state {
+	CONN_PROXY,		/* the header of a proxy in front of everything */
 	CONN_HANDSHAKE,		/* TLS */
 	CONN_IDLE,		/* between requests, nothing buffered */
 	CONN_HEAD,		/* a head has begun */
@@ -23,7 +24,10 @@ struct conn {
 	TAILQ_ENTRY(conn) link;
 	struct worker *worker;
 	const struct entrance *entrance;
-	struct netaddr peer, local;
+	struct netaddr peer, local;	/* canonical, both */
+	struct netaddr client;	/* the peer, or whom its PROXY header names */
+	struct netaddr counted;	/* in the limits; NETADDR_NONE: in the total only */
+	bool proxied;		/* a PROXY header named the client */
 	struct stream *stream;
 	struct loop_io io;
 	struct loop_timer timer;
@@ -44,9 +48,8 @@ struct conn {
 	bool gone;		/* broken, or given up: nothing can be answered */
 };
 
-/* Takes `fd`, already counted in the limits. */
-void conn_new(struct worker *, const struct entrance *, int fd,
-    const struct netaddr *peer, const struct netaddr *local);
+/* Takes what a listener accepted and counted. */
+void conn_new(struct worker *, const struct entrance *, const struct arrival *);
 /* Something happened: go on as far as possible. Frees the connection when it is
  * over. */
 void conn_run(struct conn *);

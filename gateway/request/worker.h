@@ -41,6 +41,10 @@ struct worker {
 	unsigned n_spare;
 	bool draining;
 	void (*drained)(struct worker *);	/* draining and the last one went */
+	int64_t proxy_warned_us;		/* of a PROXY header; 0: never */
+	/* what becomes of a client that a PROXY header names, as a listener asks
+	 * it of a peer; NULL: it is counted */
+	enum listener_rc (*admit)(struct worker *, const struct netaddr *client);
 	/* runs a request's steps; true when it is over (gateway/pipeline.c) */
 	bool (*run)(struct request *);
 };

@@ -81,6 +81,52 @@ test_rows(void **state)
 	assert_null(limit);
 }
 
+/* A connection whose client turns out to be another one. */
+static void
+test_move(void **state)
+{
+	static const struct {
+		const char *from, *to; /* NULL: counted in the total only */
+		bool want;
+		const char *why;
+	} rows[] = {
+		{ "192.0.2.1", "192.0.2.2", true, "to another client" },
+		{ "192.0.2.2", "192.0.2.2", true, "to itself, which has all it may" },
+		{ "192.0.2.2", NULL, true, "to nobody" },
+		{ NULL, NULL, true, "and on" },
+		{ NULL, "unix", true, "unix is nobody" },
+		{ NULL, "2001:db8::1", true, "to an IPv6 client" },
+		{ "2001:db8::1", "2001:db8::2", true, "the same /64" },
+		{ "2001:db8::2", "198.51.100.1", false, "to one who has too many" },
+	};
+	struct connlimit *limit = connlimit_new(10, 1);
+	struct netaddr none = { .family = NETADDR_NONE }, from, to;
+	struct netaddr other = addr_of("198.51.100.1");
+	size_t i;
+
+	(void)state;
+	from = addr_of("192.0.2.1");
+	assert_true(connlimit_enter(limit, &from));
+	assert_true(connlimit_enter(limit, &other));
+	for (i = 0; i < N(rows); i++) {
+		from = rows[i].from != NULL ? addr_of(rows[i].from) : none;
+		to = rows[i].to != NULL ? addr_of(rows[i].to) : none;
+		if (connlimit_move(limit, &from, &to) != rows[i].want)
+			fail_msg("%s", rows[i].why);
+		assert_int_equal(connlimit_total(limit), 2);
+	}
+	/* where it was before is free again */
+	from = addr_of("192.0.2.1");
+	assert_true(connlimit_enter(limit, &from));
+	connlimit_leave(limit, &from);
+	from = addr_of("2001:db8::3");
+	assert_false(connlimit_enter(limit, &from));
+	connlimit_leave(limit, &from);
+	connlimit_leave(limit, &other);
+	assert_int_equal(connlimit_total(limit), 0);
+	connlimit_free(&limit);
+}
+
 #define CLIENTS 50
 #define TURNS 3000
 
@@ -154,6 +200,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_move),
 		cmocka_unit_test(test_threads),
 	};
 

@@ -35,22 +35,41 @@ struct seen {
 	struct loop_timer patience;
 	struct connlimit *limit;
 	int fd[SEEN_MAX];
-	struct netaddr peer[SEEN_MAX], local[SEEN_MAX];
+	struct netaddr peer[SEEN_MAX], local[SEEN_MAX], counted[SEEN_MAX];
 	unsigned n, wanted;
+	enum listener_rc admit; /* what on_admit says */
 	bool timed_out;
 };
 
 static void
-on_accept(void *data, int fd, const struct netaddr *peer, const struct netaddr *local)
+on_accept(void *data, const struct arrival *new)
 {
 	struct seen *seen = data;
 
 	CHECK(seen->n < SEEN_MAX);
-	seen->fd[seen->n] = fd;
-	seen->peer[seen->n] = *peer;
-	seen->local[seen->n++] = *local;
+	seen->fd[seen->n] = new->fd;
+	seen->peer[seen->n] = new->peer;
+	seen->counted[seen->n] = new->counted;
+	seen->local[seen->n++] = new->local;
 	if (seen->n == seen->wanted)
 		loop_stop(seen->loop);
+}
+
+static enum listener_rc
+on_admit(void *data, const struct netaddr *peer)
+{
+	struct seen *seen = data;
+
+	CHECK(peer->family == NETADDR_IP4);
+	return (seen->admit);
+}
+
+static struct listener *
+listen_with(struct seen *seen, int fd)
+{
+	const struct listener_owner owner = { .accept = on_accept, .data = seen };
+
+	return (listener_new(seen->loop, fd, seen->limit, &owner));
 }
 
 static void
@@ -91,7 +110,7 @@ seen_close(struct seen *seen)
 
 	for (i = 0; i < seen->n; i++) {
 		close(seen->fd[i]);
-		connlimit_leave(seen->limit, &seen->peer[i]);
+		connlimit_leave(seen->limit, &seen->counted[i]);
 	}
 	assert_int_equal(connlimit_total(seen->limit), 0);
 	connlimit_free(&seen->limit);
@@ -193,7 +212,7 @@ test_families(void **state)
 		to = addr_of(rows[i].listen);
 		fd = listen_on(&to);
 		port = bound_addr(fd).port;
-		listener = listener_new(seen.loop, fd, seen.limit, on_accept, &seen);
+		listener = listen_with(&seen, fd);
 		to = addr_of(rows[i].connect);
 		to.port = port;
 		c = connect_to(&to);
@@ -259,8 +278,8 @@ test_more_sockets(void **state)
 	seen_open(&two, 100, 100);
 	for (i = 0; i < N(c); i++)
 		c[i] = connect_to(&addr);
-	a = listener_new(one.loop, fd, one.limit, on_accept, &one);
-	b = listener_new(two.loop, again, two.limit, on_accept, &two);
+	a = listen_with(&one, fd);
+	b = listen_with(&two, again);
 	(void)seen_wait(&one, N(c), 100 * CLOCK_MS);
 	assert_true(one.n > 0 && one.n < N(c));
 	assert_true(seen_wait(&two, (unsigned)N(c) - one.n, PATIENCE));
@@ -300,8 +319,8 @@ test_unix(void **state)
 	assert_int_equal(net_listen_again(&again, fd, &e), ERR_OK);
 
 	seen_open(&seen, 10, 0);
-	a = listener_new(seen.loop, fd, seen.limit, on_accept, &seen);
-	b = listener_new(seen.loop, again, seen.limit, on_accept, &seen);
+	a = listen_with(&seen, fd);
+	b = listen_with(&seen, again);
 	c = connect_to(&addr);
 	assert_true(seen_wait(&seen, 1, PATIENCE));
 	assert_int_equal(seen.peer[0].family, NETADDR_UNIX);
@@ -351,7 +370,7 @@ test_over_the_limit(void **state)
 	addr = bound_addr(fd);
 	for (i = 0; i < N(c); i++)
 		c[i] = connect_to(&addr);
-	listener = listener_new(seen.loop, fd, seen.limit, on_accept, &seen);
+	listener = listen_with(&seen, fd);
 	assert_false(seen_wait(&seen, 4, 100 * CLOCK_MS));
 	assert_int_equal(seen.n, 3);
 	assert_int_equal(connlimit_total(seen.limit), 3);
@@ -359,11 +378,60 @@ test_over_the_limit(void **state)
 	assert_true(was_reset(c[4]));
 	/* one goes, one more may come */
 	close(seen.fd[2]);
-	connlimit_leave(seen.limit, &seen.peer[2]);
+	connlimit_leave(seen.limit, &seen.counted[2]);
 	seen.n = 2;
 	close(c[4]);
 	c[4] = connect_to(&addr);
 	assert_true(seen_wait(&seen, 3, PATIENCE));
+	for (i = 0; i < N(c); i++)
+		close(c[i]);
+	listener_free(&listener);
+	seen_close(&seen);
+}
+
+/* What the owner says of a peer, before anything is counted. */
+static void
+test_admit(void **state)
+{
+	static const struct {
+		enum listener_rc says;
+		bool accepted;
+		enum netaddr_family counted;
+	} rows[] = {
+		{ LISTENER_COUNT, true, NETADDR_IP4 },
+		{ LISTENER_COUNT, false, NETADDR_NONE }, /* the second of one client */
+		{ LISTENER_COUNT_TOTAL, true, NETADDR_NONE },
+		{ LISTENER_COUNT_TOTAL, true, NETADDR_NONE },
+		{ LISTENER_REFUSE, false, NETADDR_NONE },
+		{ LISTENER_COUNT_TOTAL, false, NETADDR_NONE }, /* over the total */
+	};
+	struct netaddr addr = addr_of("127.0.0.1:0");
+	struct listener_owner owner = { .admit = on_admit, .accept = on_accept };
+	struct listener *listener;
+	unsigned accepted = 0;
+	struct seen seen;
+	int fd, c[N(rows)];
+	size_t i;
+
+	(void)state;
+	seen_open(&seen, 3, 1);
+	owner.data = &seen;
+	fd = listen_on(&addr);
+	addr = bound_addr(fd);
+	listener = listener_new(seen.loop, fd, seen.limit, &owner);
+	for (i = 0; i < N(rows); i++) {
+		seen.admit = rows[i].says;
+		c[i] = connect_to(&addr);
+		if (!rows[i].accepted) {
+			assert_false(seen_wait(&seen, accepted + 1, 50 * CLOCK_MS));
+			assert_true(was_reset(c[i]));
+			assert_int_equal(connlimit_total(seen.limit), accepted);
+			continue;
+		}
+		assert_true(seen_wait(&seen, ++accepted, PATIENCE));
+		assert_int_equal(seen.counted[accepted - 1].family, rows[i].counted);
+		assert_int_equal(seen.peer[accepted - 1].family, NETADDR_IP4);
+	}
 	for (i = 0; i < N(c); i++)
 		close(c[i]);
 	listener_free(&listener);
@@ -408,7 +476,7 @@ starve(void)
 	fd = listen_on(&addr);
 	addr = bound_addr(fd);
 	c = connect_to(&addr);
-	listener = listener_new(seen.loop, fd, seen.limit, on_accept, &seen);
+	listener = listen_with(&seen, fd);
 	getrlimit(RLIMIT_NOFILE, &was);
 	allow_no_more(was);
 	cpu = cpu_us();
@@ -468,6 +536,7 @@ main(void)
 		cmocka_unit_test(test_more_sockets),
 		cmocka_unit_test(test_unix),
 		cmocka_unit_test(test_over_the_limit),
+		cmocka_unit_test(test_admit),
 		cmocka_unit_test(test_out_of_descriptors),
 	};
 
