@@ -4,6 +4,8 @@
 
 #include "ratelimit/lease.h"
 
+#include <stddef.h>
+
 /* Demand is measured over that long, or sooner when this many requests came. */
 #define DEMAND_SPAN_US 100000
 #define DEMAND_EARLY 20
@@ -103,8 +105,10 @@ lease_in_hand(const struct table_entry *e, int64_t now_us)
 	return (now_us < e->lease_until_us ? e->lease : 0);
 }
 
-void
-lease_shadow(struct table_entry *e, const struct lease_terms *terms, int64_t now_us)
+/* Keeps the share of this node in step with what was granted here, so that losing
+ * Redis gives nobody a full bucket. */
+static void
+debit_share(struct table_entry *e, const struct lease_terms *terms, int64_t now_us)
 {
 	struct bucket_answer answer;
 
@@ -177,7 +181,7 @@ lease_take(struct table_entry *e, const struct lease_terms *terms, int64_t now_u
 	/* Tokens in hand come first: that Redis has no more says nothing of them. */
 	if (e->lease >= terms->cost) {
 		e->lease -= terms->cost;
-		lease_shadow(e, terms, now_us);
+		debit_share(e, terms, now_us);
 		if (online)
 			plan_ahead(e, terms, now_us, plan_r);
 		return (LEASE_SPENT);
@@ -203,29 +207,70 @@ until_enough(const struct lease_terms *terms, int64_t reset_us)
 		(int64_t)((uint64_t)spare * rate->rest / rate->parts));
 }
 
-void
-lease_answer(struct table_entry *e, const struct lease_terms *terms, int64_t now_us,
-    const struct bucket_answer *answer, uint32_t left)
+/* What the answer says of the bucket. */
+static void
+learn(struct table_entry *e, const struct lease_terms *terms, int64_t now_us,
+    const struct bucket_answer *answer)
 {
-	int64_t wait = 0;
+	int64_t wait = 0, pace = e->trip_us + terms->pace_us - now_us;
 
 	if (answer->granted == 0)
 		wait = answer->retry_us;
 	else if (answer->remaining < terms->cost)
 		wait = until_enough(terms, answer->reset_us);
-	if (wait > 0 && is_hot(e, terms->cost) &&
-	    wait < e->trip_us + terms->pace_us - now_us)
-		wait = e->trip_us + terms->pace_us - now_us;
+	if (wait > 0 && wait < pace && is_hot(e, terms->cost))
+		wait = pace;
 	e->denied_until_us = wait > 0 ? now_us + wait : 0;
 	e->denied_alone = false;
 	e->denied_reset_us = now_us + answer->reset_us;
 	e->remaining = answer->remaining;
-	if (now_us >= e->lease_until_us)
-		e->lease = 0;
-	if (left > 0) {
-		e->lease = at_most((uint64_t)e->lease + left, UINT32_MAX);
-		e->lease_until_us = now_us + LEASE_LIFE_US;
+}
+
+/* The next trip, for those whom no token has reached. */
+static void
+plan_again(struct table_entry *e, const struct lease_terms *terms, int64_t now_us,
+    uint64_t waiting, struct lease_plan *plan_r)
+{
+	plan_r->need = terms->cost;
+	plan_r->want = at_most(waiting * terms->cost, terms->rate.burst);
+	if (e == NULL || is_asking(e, now_us))
+		return;
+	plan_r->leases = true;
+	e->asking = true;
+	e->trip_us = now_us;
+}
+
+void
+lease_answer(struct table_entry *e, const struct lease_terms *terms, int64_t now_us,
+    const struct lease_return *back, struct lease_outcome *outcome_r)
+{
+	uint64_t tokens = back->answer.granted;
+	uint32_t i;
+
+	*outcome_r = (struct lease_outcome){ .denied = tokens == 0 };
+	tokens -= tokens < back->spent ? tokens : back->spent;
+	if (e != NULL) {
+		if (back->plan.leases)
+			e->asking = false;
+		learn(e, terms, now_us, &back->answer);
+		outcome_r->denied = now_us < e->denied_until_us;
+		tokens += lease_in_hand(e, now_us);
 	}
+	outcome_r->served = at_most(tokens / terms->cost, back->waiting);
+	tokens -= (uint64_t)outcome_r->served * terms->cost;
+	if (e != NULL) {
+		for (i = 0; i < outcome_r->served; i++)
+			debit_share(e, terms, now_us);
+		/* What was long on its way is not handed on. */
+		if (back->took_us > LEASE_LIFE_US)
+			tokens = at_most(tokens, lease_in_hand(e, now_us));
+		else if (back->answer.granted > 0)
+			e->lease_until_us = now_us + LEASE_LIFE_US;
+		e->lease = at_most(tokens, UINT32_MAX);
+	}
+	if (!outcome_r->denied && outcome_r->served < back->waiting)
+		plan_again(e, terms, now_us, back->waiting - outcome_r->served,
+		    &outcome_r->again);
 }
 
 void

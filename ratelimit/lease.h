@@ -35,31 +35,41 @@ void lease_terms_init(struct lease_terms *terms_r, const struct bucket_rate *,
 enum lease_verdict {
 	LEASE_SPENT,		/* allowed, from the lease */
 	LEASE_DENIED,		/* known to be over */
-	LEASE_JOIN,		/* a trip for this key is under way: wait for it, or LEASE_ALONE */
+	LEASE_JOIN,		/* a trip for it is under way: wait for that, where it can be */
 	LEASE_ASK,		/* Redis has to be asked */
 };
 
 struct lease_plan {
 	uint32_t need, want;	/* of the trip; want 0: none (LEASE_SPENT only) */
-	bool leases;		/* that trip is the entry's: lease_answer ends it */
+	bool leases;		/* it is the entry's one trip for more tokens */
 };
 
 /* Takes one request's cost, or says what to do. `online` false: nobody can be
- * asked, so no trip is planned beside a LEASE_SPENT. */
+ * asked, so no trip is planned. */
 enum lease_verdict lease_take(struct table_entry *, const struct lease_terms *,
     int64_t now_us, bool online, struct lease_plan *plan_r);
 
-/* What a trip brought, after `granted` was handed to those who waited for it:
- * `left` tokens of it go on lease. The answer's times count from now. */
+/* A trip that came back. */
+struct lease_return {
+	struct lease_plan plan;		/* what it was sent for */
+	struct bucket_answer answer;
+	int64_t took_us;
+	uint32_t waiting;		/* requests that wait for it */
+	uint32_t spent;			/* tokens used up beforehand, on no request of those */
+};
+struct lease_outcome {
+	uint32_t served;		/* requests, the first of those who wait */
+	bool denied;			/* the others are over; else: */
+	struct lease_plan again;	/* of a trip for them */
+};
+/* Serves who waits, puts the rest on lease. The entry may be NULL: there is none
+ * for this key. */
 void lease_answer(struct table_entry *, const struct lease_terms *, int64_t now_us,
-    const struct bucket_answer *, uint32_t left);
+    const struct lease_return *, struct lease_outcome *outcome_r);
 /* The trip of the entry came to nothing. */
 void lease_failed(struct table_entry *);
 
 /* Tokens on lease that may still be spent. */
 uint32_t lease_in_hand(const struct table_entry *, int64_t now_us);
-/* Keeps the share of this node in step with what it was granted, so that losing
- * Redis gives nobody a full bucket. */
-void lease_shadow(struct table_entry *, const struct lease_terms *, int64_t now_us);
 
 #endif

@@ -166,13 +166,14 @@ wait_for_trip(struct limiter *l, struct limiter_take *take, struct limiter_resul
 		return (false);
 	if (!errand->plan.leases)
 		trip = trip_find(l, errand->hash);
-	if (trip != NULL) {
-		trip_join(trip, slot);
-	} else if (!trip_send(l, errand, slot)) {
+	if (trip == NULL)
+		trip = trip_send(l, errand);
+	if (trip == NULL) {
 		slot->work->n_slots--;
 		slot->work->n_open--;
 		return (false);
 	}
+	trip_join(trip, slot);
 	return (true);
 }
 
@@ -220,7 +221,7 @@ take_shared(struct limiter *l, struct limiter_take *take, struct limiter_result 
 		tally(&l->limits->all[r->limit].count.leased);
 		limiter_conclude(l, r, false);
 		if (errand.plan.want != 0)
-			(void)trip_send(l, &errand, NULL);
+			(void)trip_send(l, &errand);
 		return;
 	case LEASE_DENIED:
 		tally(&l->limits->all[r->limit].count.denied_here);
@@ -254,20 +255,13 @@ limiter_slot_done(struct slot *slot)
 	work->done = true;
 }
 
-static void
-slot_leave_trip(struct slot *slot)
-{
-	TAILQ_REMOVE(&slot->trip->slots, slot, next);
-	slot->trip = NULL;
-}
-
 void
 limiter_give_up_slot(struct slot *slot)
 {
 	struct limiter *l = slot->work->limiter;
 	struct trip *trip = slot->trip;
 
-	slot_leave_trip(slot);
+	trip_quit(slot);
 	limiter_fall_back(l, slot->result, slot->key);
 	if (!slot->result->denied)
 		trip->spent += l->terms[trip->limit].cost;
@@ -414,7 +408,7 @@ limiter_cancel(struct limiter *l, struct limiter_take *take)
 	CHECK(work->limiter == l && work->take == take);
 	for (i = 0; i < work->n_slots; i++)
 		if (work->slots[i].trip != NULL)
-			slot_leave_trip(&work->slots[i]);
+			trip_quit(&work->slots[i]);
 	loop_timer_stop(&work->timer);
 	if (work->done)
 		TAILQ_REMOVE(&l->done, work, next);

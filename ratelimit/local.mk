@@ -16,3 +16,9 @@ ratelimit_libratelimit_a_SOURCES = \
 	ratelimit/table.h \
 	ratelimit/trip.c \
 	ratelimit/worker.h
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/test_lease
+endif
+tests_unit_test_lease_SOURCES = tests/unit/test_lease.c
+tests_unit_test_lease_LDADD = ratelimit/libratelimit.a gateway/base/libbase.a $(CMOCKA_LIBS)

@@ -37,6 +37,15 @@ trip_join(struct trip *trip, struct slot *slot)
 	CHECK_OBJ(trip, TRIP_MAGIC);
 	slot->trip = trip;
 	TAILQ_INSERT_TAIL(&trip->slots, slot, next);
+	trip->n_slots++;
+}
+
+void
+trip_quit(struct slot *slot)
+{
+	TAILQ_REMOVE(&slot->trip->slots, slot, next);
+	slot->trip->n_slots--;
+	slot->trip = NULL;
 }
 
 static void trip_done(struct redis_ask *, const struct redis_value *);
@@ -60,7 +69,7 @@ trip_new(struct limiter *l)
 	l->n_live_trips++;
 	LIST_INSERT_HEAD(&l->trips, trip, next);
 	TAILQ_INIT(&trip->slots);
-	trip->spent = 0;
+	trip->spent = trip->n_slots = 0;
 	return (trip);
 }
 
@@ -69,7 +78,7 @@ trip_recycle(struct trip *trip)
 {
 	struct limiter *l = trip->limiter;
 
-	CHECK(TAILQ_EMPTY(&trip->slots));
+	CHECK(trip->n_slots == 0);
 	if (trip->plan.leases)
 		LIST_REMOVE(trip, same);
 	LIST_REMOVE(trip, next);
@@ -109,8 +118,8 @@ trip_call(struct limiter *l, struct redis_ask *ask, const struct key *key,
 	return (redis_call(l->redis, ask, &ratelimit_bucket, key_in_redis(key), args, n));
 }
 
-bool
-trip_send(struct limiter *l, const struct errand *errand, struct slot *slot)
+struct trip *
+trip_send(struct limiter *l, const struct errand *errand)
 {
 	struct trip *trip = trip_new(l);
 	const char *reason = "too many requests wait for Redis";
@@ -124,18 +133,15 @@ trip_send(struct limiter *l, const struct errand *errand, struct slot *slot)
 		if (trip->plan.leases)
 			LIST_INSERT_HEAD(chain_of(l, trip->hash), trip, same);
 		if (trip_call(l, &trip->ask, &trip->key, &l->terms[trip->limit].rate,
-			&trip->plan)) {
-			if (slot != NULL)
-				trip_join(trip, slot);
-			return (true);
-		}
+			&trip->plan))
+			return (trip);
 		reason = trip->ask.failure;
 		trip_recycle(trip);
 	}
 	if (errand->plan.leases)
 		end_lease(l, errand->hash);
 	recover_failure(l, errand->key, reason);
-	return (false);
+	return (NULL);
 }
 
 /* --- answers ------------------------------------------------------------ */
@@ -210,33 +216,16 @@ trip_failed(struct trip *trip, const char *reason)
 		limiter_give_up_slot(slot);
 }
 
-/* Hands tokens to those who wait, in their turn. Results get what is known after
- * all have been served: `served_r` has who was. */
-static uint32_t
-serve(struct trip *trip, struct table_entry *e, uint32_t tokens, struct slots *served_r)
-{
-	const struct lease_terms *terms = &trip->limiter->terms[trip->limit];
-	int64_t now = loop_now_us(trip->limiter->loop);
-	struct slot *slot;
-
-	while (tokens >= terms->cost && (slot = TAILQ_FIRST(&trip->slots)) != NULL) {
-		tokens -= terms->cost;
-		TAILQ_REMOVE(&trip->slots, slot, next);
-		TAILQ_INSERT_TAIL(served_r, slot, next);
-		if (e != NULL)
-			lease_shadow(e, terms, now);
-	}
-	return (tokens);
-}
-
+/* The first `n` of those who wait are told. */
 static void
-conclude(struct trip *trip, struct slots *slots, const struct limiter_result *told,
-    bool denied)
+conclude(struct trip *trip, uint32_t n, const struct limiter_result *told, bool denied)
 {
 	struct slot *slot;
 
-	while ((slot = TAILQ_FIRST(slots)) != NULL) {
-		TAILQ_REMOVE(slots, slot, next);
+	for (; n > 0; n--) {
+		slot = TAILQ_FIRST(&trip->slots);
+		TAILQ_REMOVE(&trip->slots, slot, next);
+		trip->n_slots--;
 		slot->result->remaining = told->remaining;
 		slot->result->reset_us = told->reset_us;
 		slot->result->retry_us = denied ? told->retry_us : 0;
@@ -245,42 +234,20 @@ conclude(struct trip *trip, struct slots *slots, const struct limiter_result *to
 	}
 }
 
-/* Those the tokens did not reach share the next trip. */
-static void
-go_again(struct trip *trip, struct table_entry *e, struct lease_plan *plan_r)
-{
-	const struct lease_terms *terms = &trip->limiter->terms[trip->limit];
-	uint64_t want = 0;
-	struct slot *slot;
-
-	TAILQ_FOREACH(slot, &trip->slots, next)
-	want += terms->cost;
-	plan_r->need = terms->cost;
-	plan_r->want = want < terms->rate.burst ? (uint32_t)want : terms->rate.burst;
-	plan_r->leases = e != NULL && !e->asking;
-	if (plan_r->leases) {
-		e->asking = true;
-		e->trip_us = loop_now_us(trip->limiter->loop);
-	}
-}
-
+/* Those whom no token has reached share the next trip. */
 static void
 send_again(struct trip *trip, const struct lease_plan *plan)
 {
 	struct errand errand = { trip->limit, &trip->key, trip->hash, *plan };
-	struct slot *slot = TAILQ_FIRST(&trip->slots);
-	struct trip *again;
+	struct trip *again = trip_send(trip->limiter, &errand);
+	struct slot *slot;
 
-	TAILQ_REMOVE(&trip->slots, slot, next);
-	if (!trip_send(trip->limiter, &errand, slot)) {
-		TAILQ_INSERT_HEAD(&trip->slots, slot, next);
-		while ((slot = TAILQ_FIRST(&trip->slots)) != NULL)
-			limiter_give_up_slot(slot);
-		return;
-	}
-	again = slot->trip;
 	while ((slot = TAILQ_FIRST(&trip->slots)) != NULL) {
-		TAILQ_REMOVE(&trip->slots, slot, next);
+		if (again == NULL) {
+			limiter_give_up_slot(slot);
+			continue;
+		}
+		trip_quit(slot);
 		trip_join(again, slot);
 	}
 }
@@ -291,38 +258,28 @@ trip_answered(struct trip *trip, const struct bucket_answer *answer)
 	struct limiter *l = trip->limiter;
 	const struct lease_terms *terms = &l->terms[trip->limit];
 	int64_t now = loop_now_us(l->loop);
+	struct lease_return back = { .plan = trip->plan,
+		.answer = *answer,
+		.took_us = now - trip->sent_us,
+		.waiting = trip->n_slots,
+		.spent = trip->spent };
 	struct limiter_result told = { .remaining = answer->remaining,
 		.retry_us = answer->retry_us,
 		.reset_us = answer->reset_us };
-	struct slots served = TAILQ_HEAD_INITIALIZER(served);
-	struct lease_plan plan = { 0 };
+	struct lease_outcome outcome;
 	struct table_entry *e;
-	bool denied = answer->granted == 0;
-	uint32_t left = answer->granted;
 
-	left -= left < trip->spent ? left : trip->spent;
 	e = table_enter(l->limits->table, trip->hash, now);
-	left = serve(trip, e, left, &served);
-	/* Tokens of an answer that was long on its way are given up. */
-	if (now - trip->sent_us > LEASE_LIFE_US)
-		left = 0;
+	lease_answer(e, terms, now, &back, &outcome);
 	if (e != NULL) {
-		if (trip->plan.leases)
-			e->asking = false;
-		lease_answer(e, terms, now, answer, left);
-		e->lease = serve(trip, e, lease_in_hand(e, now), &served);
 		limiter_tell(&told, e, terms, now);
-		denied = now < e->denied_until_us;
-	}
-	if (!denied && !TAILQ_EMPTY(&trip->slots))
-		go_again(trip, e, &plan);
-	if (e != NULL)
 		table_leave(l->limits->table, e);
-	conclude(trip, &served, &told, false);
-	if (denied)
-		conclude(trip, &trip->slots, &told, true);
-	if (!TAILQ_EMPTY(&trip->slots))
-		send_again(trip, &plan);
+	}
+	conclude(trip, outcome.served, &told, false);
+	if (outcome.denied)
+		conclude(trip, trip->n_slots, &told, true);
+	if (trip->n_slots > 0)
+		send_again(trip, &outcome.again);
 }
 
 static void

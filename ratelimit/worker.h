@@ -61,6 +61,7 @@ struct trip {
 	uint32_t spent;			/* allowed without it when it was late */
 	int64_t sent_us;
 	struct slots slots;		/* who waits for it */
+	uint32_t n_slots;
 	LIST_ENTRY(trip) next, same;	/* all; leases whose key hashes alike */
 };
 LIST_HEAD(trips, trip);
@@ -111,15 +112,16 @@ void limiter_leave(struct limiter *);
 /* The trip for more tokens of that key that this worker has under way. */
 struct trip *trip_find(struct limiter *, struct table_key);
 void trip_join(struct trip *, struct slot *);
-/* What a trip is for, and who waits for it (NULL: nobody). */
+void trip_quit(struct slot *);
+/* What a trip is for. */
 struct errand {
 	uint32_t limit;
 	const struct key *key;
 	struct table_key hash;
 	struct lease_plan plan;
 };
-/* False: it could not be sent. */
-bool trip_send(struct limiter *, const struct errand *, struct slot *slot);
+/* NULL: it could not be sent. */
+struct trip *trip_send(struct limiter *, const struct errand *);
 void trips_free(struct limiter *);
 /* Calls bucket.lua for `key`. */
 bool trip_call(struct limiter *, struct redis_ask *, const struct key *,
