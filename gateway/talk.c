@@ -26,7 +26,7 @@ struct call {
 	struct text out;
 	size_t sent;
 	bool last;
-	struct netaddr peer;
+	struct netaddr counted; /* in the limit on connections */
 };
 
 #define TALK_MAGIC 0x7a1c0000u
@@ -52,7 +52,7 @@ call_free(struct call *call)
 	loop_io_stop(&call->io);
 	loop_timer_stop(&call->timer);
 	stream_close(&call->stream);
-	connlimit_leave(t->limit, &call->peer);
+	connlimit_leave(t->limit, &call->counted);
 	free(call->in.mem);
 	text_free(&call->out);
 	call->magic = 0;
@@ -159,22 +159,21 @@ on_timer(struct loop_timer *timer)
 }
 
 static void
-on_accept(void *data, int fd, const struct netaddr *peer, const struct netaddr *local)
+on_accept(void *data, const struct arrival *arrival)
 {
 	struct call *call;
 	struct talk *t;
 
-	(void)local;
 	CAST_OBJ(t, data, TALK_MAGIC);
 	call = mem_zalloc(sizeof(*call));
 	call->magic = CALL_MAGIC;
 	call->talk = t;
-	call->peer = *peer;
-	call->stream = stream_plain(fd);
+	call->counted = arrival->counted;
+	call->stream = stream_plain(arrival->fd);
 	call->in.mem = mem_alloc(t->options.question_max);
 	call->in.size = t->options.question_max;
 	text_init(&call->out, t->options.answer_max);
-	loop_io_init(&call->io, t->loop, fd, on_io, call);
+	loop_io_init(&call->io, t->loop, arrival->fd, on_io, call);
 	loop_timer_init(&call->timer, t->loop, on_timer, call);
 	loop_timer_set(&call->timer, t->options.idle_us);
 	TAILQ_INSERT_TAIL(&t->calls, call, link);
@@ -186,6 +185,7 @@ talk_new(struct talk **talk_r, struct loop *loop, const struct netaddr *address,
     const struct talk_options *options, struct err *e)
 {
 	enum err_code code;
+	struct listener_owner owner = { .accept = on_accept };
 	struct talk *t;
 	int fd;
 
@@ -205,7 +205,8 @@ talk_new(struct talk **talk_r, struct loop *loop, const struct netaddr *address,
 	t->options = *options;
 	TAILQ_INIT(&t->calls);
 	t->limit = connlimit_new(options->connections, options->connections);
-	t->listener = listener_new(loop, fd, t->limit, NULL, on_accept, t);
+	owner.data = t;
+	t->listener = listener_new(loop, fd, t->limit, &owner);
 	*talk_r = t;
 	return (ERR_OK);
 }

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* yett status: how the running gateway is. */
+#include "config.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "gateway/cli/cli.h"
+#include "gateway/cli/control_client.h"
+
+static const char HELP[] =
+    "usage: yett status [--json] [--socket PATH | -c FILE]\n"
+    "\n"
+    "Asks the running gateway how it is: connections, limits and their sharing\n"
+    "through Redis, bans, databases and lists, logs.\n"
+    "\n"
+    "      --json             print the answer as it came\n"
+    "      --socket PATH      the gateway's control socket\n"
+    "  -c, --config FILE      take admin.socket from this configuration (default\n"
+    "                         " CLI_CONFIG_DEFAULT ", else " CONTROL_SOCKET_DEFAULT ")\n"
+    "  -h, --help             this text\n"
+    "\n"
+    "exit status: 0 it runs, 1 bad configuration, 2 wrong usage, 3 no gateway there\n";
+
+static int
+usage(const char *problem, const char *argument)
+{
+	fprintf(
+	    stderr, "yett status: %s%s\ntry: yett status --help\n", problem, argument);
+	return (CLI_USAGE);
+}
+
+static const char *
+text_of(const json_t *object, const char *key)
+{
+	const char *text;
+
+	text = json_string_value(json_object_get(object, key));
+	return (text != NULL ? text : "-");
+}
+
+static long long
+number_of(const json_t *object, const char *key)
+{
+	return ((long long)json_integer_value(json_object_get(object, key)));
+}
+
+/* "shared for 3 h 12 min" */
+static void
+print_age(long long seconds)
+{
+	if (seconds >= 86400)
+		printf("%lld d %lld h", seconds / 86400, seconds % 86400 / 3600);
+	else if (seconds >= 3600)
+		printf("%lld h %lld min", seconds / 3600, seconds % 3600 / 60);
+	else if (seconds >= 60)
+		printf("%lld min %lld s", seconds / 60, seconds % 60);
+	else
+		printf("%lld s", seconds);
+}
+
+static void
+print_state(const char *label, const json_t *object, const char *key)
+{
+	printf("%-14s %s for ", label, text_of(object, key));
+	print_age(number_of(object, "age_seconds"));
+	if (json_is_string(json_object_get(object, "reason")))
+		printf(", %s", text_of(object, "reason"));
+}
+
+static void
+print_limits(const json_t *limits)
+{
+	const json_t *limit;
+	size_t i;
+
+	if (json_array_size(limits) == 0)
+		return;
+	printf("\n%-20s %10s %12s %12s %10s %10s\n", "limit", "rate", "allowed", "denied",
+	    "shadowed", "degraded");
+	json_array_foreach(limits, i, limit)
+	    printf("%-20s %10s %12lld %12lld %10lld %10lld\n", text_of(limit, "name"),
+		text_of(limit, "rate"), number_of(limit, "allowed"),
+		number_of(limit, "denied"), number_of(limit, "shadowed"),
+		number_of(limit, "degraded"));
+}
+
+static void
+print_files(const json_t *files)
+{
+	const json_t *file;
+	size_t i;
+
+	if (json_array_size(files) > 0)
+		puts("\nfiles");
+	json_array_foreach(files, i, file)
+	{
+		printf("  %s, read %s\n", text_of(file, "path"), text_of(file, "loaded"));
+		if (json_is_true(json_object_get(file, "stale")))
+			printf("    the one on disk is refused: %s\n",
+			    text_of(file, "problem"));
+	}
+}
+
+static void
+print_log(const char *label, const json_t *log)
+{
+	if (json_is_object(log))
+		printf("%-14s %lld lines, %lld dropped\n", label,
+		    number_of(log, "written"), number_of(log, "dropped"));
+}
+
+static void
+print_status(const json_t *s)
+{
+	const json_t *bans, *redis;
+
+	bans = json_object_get(s, "bans");
+	redis = json_object_get(s, "redis");
+	printf("%-14s %s, yett %s, since %s\n", "node", text_of(s, "node"),
+	    text_of(s, "version"), text_of(s, "started"));
+	printf("%-14s %lld, %lld worker threads\n", "connections",
+	    number_of(s, "connections"), number_of(s, "threads"));
+	print_state("limits", json_object_get(s, "sharing"), "state");
+	printf(", %lld gateways\n", number_of(json_object_get(s, "sharing"), "nodes"));
+	if (json_is_object(redis)) {
+		print_state("redis", redis, "link");
+		putchar('\n');
+	}
+	printf("%-14s %lld, %lld in shadow, %lld on the way\n", "bans",
+	    number_of(bans, "bans"), number_of(bans, "shadow"),
+	    number_of(bans, "watched"));
+	print_log("access log", json_object_get(s, "access_log"));
+	print_log("audit log", json_object_get(s, "audit_log"));
+	print_limits(json_object_get(s, "limits"));
+	print_files(json_object_get(s, "files"));
+}
+
+static int
+ask(const struct control_target *target, bool as_json)
+{
+	json_t *answer;
+	struct err e;
+
+	if (control_ask(target, json_pack("{s:s}", "command", "status"), &answer, &e) !=
+	    ERR_OK)
+		return (control_failed("status", &e));
+	if (as_json)
+		json_dumpf(answer, stdout, JSON_INDENT(2));
+	else
+		print_status(answer);
+	if (as_json)
+		putchar('\n');
+	json_decref(answer);
+	if (fflush(stdout) == 0)
+		return (CLI_OK);
+	perror("yett status: standard output");
+	return (CLI_SYSTEM);
+}
+
+int
+cli_status(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "json", no_argument, NULL, 'j' },
+		{ "socket", required_argument, NULL, 's' },
+		{ "config", required_argument, NULL, 'c' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	struct control_target target = { NULL, NULL };
+	bool as_json = false;
+	int c;
+
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, "c:h", options, NULL)) != -1)
+		switch (c) {
+		case 'j': as_json = true; break;
+		case 's': target.socket = optarg; break;
+		case 'c': target.config = optarg; break;
+		case 'h': fputs(HELP, stdout); return (CLI_OK);
+		default:
+			return (usage("unknown option, or one without its value: ",
+			    argv[optind - 1]));
+		}
+	if (optind < argc)
+		return (usage("unexpected argument: ", argv[optind]));
+	if (target.socket != NULL && target.config != NULL)
+		return (usage("--socket and -c exclude each other", ""));
+	return (ask(&target, as_json));
+}
