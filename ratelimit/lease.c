@@ -261,12 +261,13 @@ lease_answer(struct table_entry *e, const struct lease_terms *terms, int64_t now
 	if (e != NULL) {
 		for (i = 0; i < outcome_r->served; i++)
 			debit_share(e, terms, now_us);
-		/* What was long on its way is not handed on. */
+		/* What was long on its way is not handed on. Nor what is above the
+		 * cap: of requests that were given up, or of more nodes now. */
 		if (back->took_us > LEASE_LIFE_US)
 			tokens = at_most(tokens, lease_in_hand(e, now_us));
 		else if (back->answer.granted > 0)
 			e->lease_until_us = now_us + LEASE_LIFE_US;
-		e->lease = at_most(tokens, UINT32_MAX);
+		e->lease = at_most(tokens, terms->cap);
 	}
 	if (!outcome_r->denied && outcome_r->served < back->waiting)
 		plan_again(e, terms, now_us, back->waiting - outcome_r->served,

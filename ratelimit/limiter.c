@@ -162,8 +162,11 @@ wait_for_trip(struct limiter *l, struct limiter_take *take, struct limiter_resul
 	struct slot *slot = slot_new(l, take, r, errand->hash);
 	struct trip *trip = NULL;
 
-	if (slot == NULL)
+	if (slot == NULL) {
+		if (errand->plan.leases)
+			trip_lease_ends(l, errand->hash);
 		return (false);
+	}
 	if (!errand->plan.leases)
 		trip = trip_find(l, errand->hash);
 	if (trip == NULL)
@@ -219,6 +222,7 @@ take_shared(struct limiter *l, struct limiter_take *take, struct limiter_result 
 	switch (consult(l, r, errand.hash, &errand.plan)) {
 	case LEASE_SPENT:
 		tally(&l->limits->all[r->limit].count.leased);
+		r->retry_us = 0;
 		limiter_conclude(l, r, false);
 		if (errand.plan.want != 0)
 			(void)trip_send(l, &errand);

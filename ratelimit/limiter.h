@@ -63,9 +63,10 @@ struct limiter_take {
 enum limiter_rc { LIMITER_DONE, LIMITER_WAIT };
 
 /* One worker thread's part: its Redis connection, its breaker. `redis` may be
- * NULL and is the caller's. */
+ * NULL, is the caller's, and outlives it; its redis_on_change is taken. */
 struct limiter;
 struct limiter *limiter_new(struct limits *, struct loop *, struct redis *redis);
+/* Requests that wait are decided as without Redis: `ready` is called from here. */
 void limiter_free(struct limiter **);
 /* Asks `n` limits (indices) at once, in one write: each is debited, whatever the
  * others say. Allocates nothing per request but what is bounded and recycled. A

@@ -86,9 +86,8 @@ trip_recycle(struct trip *trip)
 	LIST_INSERT_HEAD(&l->spare_trips, trip, next);
 }
 
-/* The entry no longer waits for a trip of this worker. */
-static void
-end_lease(struct limiter *l, struct table_key key)
+void
+trip_lease_ends(struct limiter *l, struct table_key key)
 {
 	struct table_entry *e;
 
@@ -139,7 +138,7 @@ trip_send(struct limiter *l, const struct errand *errand)
 		trip_recycle(trip);
 	}
 	if (errand->plan.leases)
-		end_lease(l, errand->hash);
+		trip_lease_ends(l, errand->hash);
 	recover_failure(l, errand->key, reason);
 	return (NULL);
 }
@@ -210,7 +209,7 @@ trip_failed(struct trip *trip, const char *reason)
 	struct slot *slot;
 
 	if (trip->plan.leases)
-		end_lease(l, trip->hash);
+		trip_lease_ends(l, trip->hash);
 	recover_failure(l, &trip->key, reason);
 	while ((slot = TAILQ_FIRST(&trip->slots)) != NULL)
 		limiter_give_up_slot(slot);
@@ -308,7 +307,7 @@ trips_free(struct limiter *l)
 	while ((trip = LIST_FIRST(&l->trips)) != NULL) {
 		redis_cancel(&trip->ask);
 		if (trip->plan.leases)
-			end_lease(l, trip->hash);
+			trip_lease_ends(l, trip->hash);
 		trip_recycle(trip);
 	}
 	while ((trip = LIST_FIRST(&l->spare_trips)) != NULL) {

@@ -123,6 +123,8 @@ struct errand {
 /* NULL: it could not be sent. */
 struct trip *trip_send(struct limiter *, const struct errand *);
 void trips_free(struct limiter *);
+/* The entry's trip for more tokens came to nothing. */
+void trip_lease_ends(struct limiter *, struct table_key);
 /* Calls bucket.lua for `key`. */
 bool trip_call(struct limiter *, struct redis_ask *, const struct key *,
     const struct bucket_rate *, const struct lease_plan *);
