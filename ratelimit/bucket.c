@@ -184,7 +184,7 @@ bucket_take(struct bucket *bucket, const struct bucket_rate *rate, int64_t now_u
 	}
 	/* A denial leaves the bucket alone, but for a time that no present clock
 	 * reaches: kept, it would deny until the clock is where it once was. */
-	if (granted > 0 || back) {
+	if (granted > 0 || (back && need > 0)) {
 		bucket->full_at_us = now_us + debt.us;
 		bucket->rest = (uint32_t)debt.rest;
 	}

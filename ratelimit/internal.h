@@ -23,6 +23,7 @@ struct limit {
 };
 
 extern const struct redis_script ratelimit_bucket;	/* bucket.lua */
+extern const struct redis_script ratelimit_heartbeat;	/* heartbeat.lua */
 
 struct limits {
 	unsigned magic;

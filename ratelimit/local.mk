@@ -22,3 +22,15 @@ check_PROGRAMS += tests/unit/test_lease
 endif
 tests_unit_test_lease_SOURCES = tests/unit/test_lease.c
 tests_unit_test_lease_LDADD = ratelimit/libratelimit.a gateway/base/libbase.a $(CMOCKA_LIBS)
+# What runs inside Redis, as C source.
+nodist_ratelimit_libratelimit_a_SOURCES = \
+	ratelimit/bucket_lua.c \
+	ratelimit/heartbeat_lua.c
+CLEANFILES += $(nodist_ratelimit_libratelimit_a_SOURCES)
+EXTRA_DIST += ratelimit/bucket.lua ratelimit/heartbeat.lua
+EMBED_LUA = $(AM_V_GEN)$(MKDIR_P) $(@D) && $(SHELL) $(srcdir)/gateway/redis/embed.sh
+ratelimit/bucket_lua.c: ratelimit/bucket.lua gateway/redis/embed.sh
+	$(EMBED_LUA) $(srcdir)/ratelimit/bucket.lua ratelimit_bucket >$@.tmp && mv $@.tmp $@
+ratelimit/heartbeat_lua.c: ratelimit/heartbeat.lua gateway/redis/embed.sh
+	$(EMBED_LUA) $(srcdir)/ratelimit/heartbeat.lua ratelimit_heartbeat >$@.tmp && \
+		mv $@.tmp $@
