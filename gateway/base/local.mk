@@ -13,7 +13,8 @@ gateway_base_libbase_a_SOURCES = \
 	gateway/base/log.c gateway/base/log.h \
 	gateway/base/netaddr.c gateway/base/netaddr.h \
 	gateway/base/span.c gateway/base/span.h \
-	gateway/base/utf8.c gateway/base/utf8.h
+	gateway/base/utf8.c gateway/base/utf8.h \
+	gateway/base/watched.c gateway/base/watched.h
 
 if HAVE_CMOCKA
 check_PROGRAMS += \
@@ -28,7 +29,8 @@ check_PROGRAMS += \
 	tests/unit/test_log \
 	tests/unit/test_netaddr \
 	tests/unit/test_span \
-	tests/unit/test_utf8
+	tests/unit/test_utf8 \
+	tests/unit/test_watched
 tests_unit_test_arena_SOURCES = tests/unit/test_arena.c
 tests_unit_test_arena_LDADD = gateway/base/libbase.a $(CMOCKA_LIBS)
 tests_unit_test_buf_SOURCES = tests/unit/test_buf.c
@@ -53,4 +55,6 @@ tests_unit_test_span_SOURCES = tests/unit/test_span.c
 tests_unit_test_span_LDADD = gateway/base/libbase.a $(CMOCKA_LIBS)
 tests_unit_test_utf8_SOURCES = tests/unit/test_utf8.c
 tests_unit_test_utf8_LDADD = gateway/base/libbase.a $(CMOCKA_LIBS)
+tests_unit_test_watched_SOURCES = tests/unit/test_watched.c
+tests_unit_test_watched_LDADD = gateway/base/libbase.a $(CMOCKA_LIBS)
 endif
