@@ -20,49 +20,28 @@
 #define NAME_MAX_LEN 253
 #define RSA_BITS_MIN 2048
 
-/* OpenSSL would ask on the terminal otherwise. */
-static int
-no_passphrase(char *buf, int size, int writing, void *asked)
-{
-	(void)buf;
-	(void)size;
-	(void)writing;
-	if (asked != NULL)
-		*(bool *)asked = true;
-	return (-1);
-}
-
-static bool
-is_end_of_pem(void)
-{
-	unsigned long code = ERR_peek_last_error();
-
-	return (ERR_GET_LIB(code) == ERR_LIB_PEM &&
-		ERR_GET_REASON(code) == PEM_R_NO_START_LINE);
-}
-
 static enum err_code
 read_chain(struct tls_certificate *c, BIO *bio, struct err *e)
 {
 	X509 *x;
 
 	ERR_clear_error();
-	c->leaf = PEM_read_bio_X509(bio, NULL, no_passphrase, NULL);
-	if (c->leaf == NULL && is_end_of_pem())
+	c->leaf = PEM_read_bio_X509(bio, NULL, tls_no_passphrase, NULL);
+	if (c->leaf == NULL && tls_is_end_of_pem())
 		return (err_set(e, ERR_FORMAT,
 		    "%s: no certificate in it; PEM (-----BEGIN CERTIFICATE-----) is "
 		    "needed",
 		    c->path));
 	if (c->leaf == NULL)
 		return (tls_err(e, ERR_FORMAT, c->path, "the certificate is broken"));
-	while ((x = PEM_read_bio_X509(bio, NULL, no_passphrase, NULL)) != NULL) {
+	while ((x = PEM_read_bio_X509(bio, NULL, tls_no_passphrase, NULL)) != NULL) {
 		CHECK(sk_X509_push(c->chain, x) > 0);
 		if (sk_X509_num(c->chain) > CHAIN_MAX)
 			return (err_set(e, ERR_RANGE,
 			    "%s: more than %d certificates behind the first", c->path,
 			    CHAIN_MAX));
 	}
-	if (!is_end_of_pem())
+	if (!tls_is_end_of_pem())
 		return (tls_err(e, ERR_FORMAT, c->path, "the chain is broken"));
 	ERR_clear_error();
 	return (ERR_OK);
@@ -100,7 +79,7 @@ load_key(struct tls_certificate *c, const char *path, struct err *e)
 	ERR_clear_error();
 	bio = BIO_new_mem_buf(file.bytes, (int)file.n);
 	CHECK(bio != NULL);
-	c->key = PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, &asked);
+	c->key = PEM_read_bio_PrivateKey(bio, NULL, tls_no_passphrase, &asked);
 	BIO_free(bio);
 	if (c->key == NULL && asked)
 		code = err_set(e, ERR_UNSUPPORTED,

@@ -5,6 +5,7 @@
 #include "gateway/tls/internal.h"
 
 #include <openssl/err.h>
+#include <openssl/pem.h>
 
 #include <sys/stat.h>
 
@@ -48,6 +49,26 @@ tls_err(struct err *e, enum err_code code, const char *path, const char *what)
 	(void)err_set(e, code, "%s: %s: %s", path, what, tls_reason());
 	ERR_clear_error();
 	return (code);
+}
+
+int
+tls_no_passphrase(char *buf, int size, int writing, void *asked)
+{
+	(void)buf;
+	(void)size;
+	(void)writing;
+	if (asked != NULL)
+		*(bool *)asked = true;
+	return (-1);
+}
+
+bool
+tls_is_end_of_pem(void)
+{
+	unsigned long code = ERR_peek_last_error();
+
+	return (ERR_GET_LIB(code) == ERR_LIB_PEM &&
+		ERR_GET_REASON(code) == PEM_R_NO_START_LINE);
 }
 
 /* Reads what `fd` has, one byte more than allowed at most. */

@@ -34,6 +34,11 @@ const char *tls_time_text(const ASN1_TIME *, char out[TLS_TIME_MAX]);
 /* What servers and clients have in common. */
 void tls_ctx_defaults(SSL_CTX *);
 
+/* For PEM_read_...: OpenSSL would ask on the terminal otherwise. `asked`: bool *, or
+ * NULL. */
+int tls_no_passphrase(char *buf, int size, int writing, void *asked);
+bool tls_is_end_of_pem(void);
+
 /* certificate.c */
 
 /* OpenSSL keeps one certificate of each kind in a context and picks by what
@@ -64,6 +69,21 @@ tls_certificate_use(const struct tls_certificate *, SSL_CTX *, struct err *);
  * of and left out; one that is broken or for another certificate is an error. */
 enum err_code tls_staple_load(struct tls_certificate *, const char *path, struct err *);
 int tls_staple_send(SSL *, const struct tls_certificate *);
+
+/* trust.c */
+
+/* Who may issue certificates of clients. */
+struct tls_trust {
+	X509_STORE *store; /* NULL: clients are not asked */
+	STACK_OF(X509_NAME) * names; /* told to clients, to choose by */
+};
+enum err_code tls_trust_load(struct tls_trust *, const char *path, struct err *);
+void tls_trust_clear(struct tls_trust *);
+void tls_trust_use(const struct tls_trust *, SSL_CTX *);
+/* Is the client's certificate good? It was when the session began. */
+bool tls_trust_verified(SSL *);
+/* The subject of the client's certificate, malloc'd; NULL: it sent none. */
+char *tls_trust_subject(SSL *);
 
 /* sni.c */
 
@@ -120,6 +140,7 @@ struct tls_server {
 	struct sni_table sni;
 	uint8_t *alpn; /* as on the wire, our order */
 	unsigned alpn_n;
+	struct tls_trust trust;
 	struct ticket_keys tickets;
 	BIO_METHOD *bio;
 };

@@ -10,11 +10,12 @@ gateway_tls_libtls_a_SOURCES = \
 	gateway/tls/sni.c \
 	gateway/tls/stream.c \
 	gateway/tls/ticket.c \
-	gateway/tls/tls.h
+	gateway/tls/tls.h \
+	gateway/tls/trust.c
 
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test_tls_certificate tests/unit/test_tls_resume \
-	tests/unit/test_tls_stream
+	tests/unit/test_tls_stream tests/unit/test_tls_trust
 endif
 TLS_LAB = tests/unit/tls_lab.c tests/unit/tls_lab.h
 TLS_TEST_LIBS = gateway/tls/libtls.a gateway/loop/libloop.a gateway/base/libbase.a \
@@ -25,3 +26,5 @@ tests_unit_test_tls_stream_SOURCES = tests/unit/test_tls_stream.c $(TLS_LAB)
 tests_unit_test_tls_stream_LDADD = $(TLS_TEST_LIBS)
 tests_unit_test_tls_resume_SOURCES = tests/unit/test_tls_resume.c $(TLS_LAB)
 tests_unit_test_tls_resume_LDADD = $(TLS_TEST_LIBS)
+tests_unit_test_tls_trust_SOURCES = tests/unit/test_tls_trust.c $(TLS_LAB)
+tests_unit_test_tls_trust_LDADD = $(TLS_TEST_LIBS)

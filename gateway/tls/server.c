@@ -165,6 +165,7 @@ make_context(struct tls_server *server, uint32_t index, bool only_1_3, struct er
 	CHECK(SSL_CTX_set_session_id_context(
 		  context->ctx, (const unsigned char *)&index, sizeof(index)) == 1);
 	set_callbacks(context->ctx, server);
+	tls_trust_use(&server->trust, context->ctx);
 	for (i = 0; i < KEY_SLOTS && code == ERR_OK; i++) {
 		if (context->by_slot[i] != SNI_NONE)
 			code = tls_certificate_use(
@@ -206,6 +207,8 @@ fill_server(struct tls_server *server, const struct tls_server_options *o, struc
 	if (code != ERR_OK)
 		return (code);
 	sni_build(&server->sni, server->certificates, server->n_certificates);
+	if (o->client_ca != NULL && o->client_ca[0] != '\0')
+		code = tls_trust_load(&server->trust, o->client_ca, e);
 	for (i = 0; i < server->sni.n_contexts && code == ERR_OK; i++)
 		code = make_context(server, (uint32_t)i, o->only_1_3, e);
 	return (code);
@@ -259,6 +262,7 @@ tls_server_free(struct tls_server **server_p)
 		tls_certificate_clear(&server->certificates[i]);
 	free(server->certificates);
 	free(server->alpn);
+	tls_trust_clear(&server->trust);
 	ticket_clear(&server->tickets);
 	BIO_meth_free(server->bio);
 	server->magic = 0;

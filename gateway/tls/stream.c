@@ -36,6 +36,7 @@ struct tls_stream {
 	struct tls_server *server; /* one of the two */
 	struct tls_client *client;
 	char *name; /* SNI; client: the peer's name */
+	char *subject; /* of the client's certificate; NULL: none */
 	size_t unsent; /* bytes of a record that OpenSSL holds */
 	int io_errno; /* of the last socket call that failed */
 	unsigned messages; /* since the last read that brought data */
@@ -284,6 +285,8 @@ tls_handshake(struct stream *s)
 	if (SSL_do_handshake(t->ssl) != 1)
 		return (outcome(t));
 	t->state = TLS_OPEN;
+	if (t->server != NULL && t->server->trust.store != NULL)
+		t->subject = tls_trust_subject(t->ssl);
 	return (STREAM_OK);
 }
 
@@ -419,6 +422,7 @@ tls_close(struct stream *s)
 	tls_server_free(&t->server);
 	tls_client_free(&t->client);
 	free(t->name);
+	free(t->subject);
 	t->stream.magic = 0;
 	free(t);
 }
@@ -492,5 +496,7 @@ tls_info(const struct stream *s, struct tls_info *info)
 	SSL_get0_alpn_selected(t->ssl, &alpn, &n);
 	info->alpn = span_mem(alpn, n);
 	info->resumed = SSL_session_reused(t->ssl) == 1;
+	info->client_verified = t->subject != NULL && tls_trust_verified(t->ssl);
+	info->client_subject = span_of(t->subject);
 	return (true);
 }

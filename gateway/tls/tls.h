@@ -21,6 +21,8 @@ struct tls_server_options {
 	size_t n_files;
 	bool only_1_3;
 	const char *const *alpn;	/* "http/1.1"; NULL-terminated */
+	const char *client_ca;		/* PEM file; "" or NULL: clients are not
+					 * asked for certificates */
 };
 
 struct tls_server;
@@ -49,6 +51,13 @@ struct tls_info {
 	const char *version, *cipher;	/* static text: "TLSv1.3" */
 	struct span sni, alpn;		/* live as long as the stream */
 	bool resumed;
+	/* A client that is asked for a certificate need not send one; one that does
+	 * not verify ends the handshake. True: it sent one, and it has not expired,
+	 * in a resumed session neither. */
+	bool client_verified;
+	/* Of that certificate, as RFC 2253 has it, "CN=x,O=y": printable ASCII, bytes
+	 * beyond it as \XX; a very long one is cut off. Lives as long as the stream. */
+	struct span client_subject;
 };
 /* False for a plain stream, or before the handshake ended. */
 bool tls_info(const struct stream *, struct tls_info *info_r);
