@@ -13,6 +13,7 @@
 
 #include "gateway/base/lock.h"
 #include "gateway/tls/tls.h"
+#include "gateway/tls/trust.h"
 
 /* common.c */
 
@@ -69,21 +70,6 @@ tls_certificate_use(const struct tls_certificate *, SSL_CTX *, struct err *);
  * of and left out; one that is broken or for another certificate is an error. */
 enum err_code tls_staple_load(struct tls_certificate *, const char *path, struct err *);
 int tls_staple_send(SSL *, const struct tls_certificate *);
-
-/* trust.c */
-
-/* Who may issue certificates of clients. */
-struct tls_trust {
-	X509_STORE *store; /* NULL: clients are not asked */
-	STACK_OF(X509_NAME) * names; /* told to clients, to choose by */
-};
-enum err_code tls_trust_load(struct tls_trust *, const char *path, struct err *);
-void tls_trust_clear(struct tls_trust *);
-void tls_trust_use(const struct tls_trust *, SSL_CTX *);
-/* Is the client's certificate good? It was when the session began. */
-bool tls_trust_verified(SSL *);
-/* The subject of the client's certificate, malloc'd; NULL: it sent none. */
-char *tls_trust_subject(SSL *);
 
 /* sni.c */
 

@@ -11,7 +11,8 @@ gateway_tls_libtls_a_SOURCES = \
 	gateway/tls/stream.c \
 	gateway/tls/ticket.c \
 	gateway/tls/tls.h \
-	gateway/tls/trust.c
+	gateway/tls/trust.c \
+	gateway/tls/trust.h
 
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test_tls_certificate tests/unit/test_tls_resume \
