@@ -35,8 +35,7 @@ const char *tls_time_text(const ASN1_TIME *, char out[TLS_TIME_MAX]);
 /* What servers and clients have in common. */
 void tls_ctx_defaults(SSL_CTX *);
 
-/* For PEM_read_...: OpenSSL would ask on the terminal otherwise. `asked`: bool *, or
- * NULL. */
+/* For PEM_read_..., or OpenSSL asks on the terminal. `asked`: bool *, or NULL. */
 int tls_no_passphrase(char *buf, int size, int writing, void *asked);
 bool tls_is_end_of_pem(void);
 
