@@ -14,14 +14,19 @@ ratelimit_libratelimit_a_SOURCES = \
 	ratelimit/recover.c \
 	ratelimit/status.c \
 	ratelimit/table.h \
+	ratelimit/table.c \
 	ratelimit/trip.c \
 	ratelimit/worker.h
 
 if HAVE_CMOCKA
-check_PROGRAMS += tests/unit/test_lease
+check_PROGRAMS += \
+	tests/unit/test_lease \
+	tests/unit/test_table
 endif
 tests_unit_test_lease_SOURCES = tests/unit/test_lease.c
 tests_unit_test_lease_LDADD = ratelimit/libratelimit.a gateway/base/libbase.a $(CMOCKA_LIBS)
+tests_unit_test_table_SOURCES = tests/unit/test_table.c
+tests_unit_test_table_LDADD = ratelimit/libratelimit.a gateway/base/libbase.a $(CMOCKA_LIBS)
 # What runs inside Redis, as C source.
 nodist_ratelimit_libratelimit_a_SOURCES = \
 	ratelimit/bucket_lua.c \

@@ -31,7 +31,8 @@ struct table_entry {
 };
 
 struct table;
-/* `entries`: rounded up to a power of two. */
+/* `entries`: rounded up to a power of two, at least 512. Memory is touched as
+ * keys come: about 120 bytes each. */
 struct table *table_new(uint32_t entries);
 void table_free(struct table **);
 
@@ -41,6 +42,8 @@ void table_free(struct table **);
 struct table_entry *table_enter(struct table *, struct table_key, int64_t now_us);
 void table_leave(struct table *, struct table_entry *);
 
+/* Slots there are and slots in use; keys forgotten for others; times that nobody
+ * could be forgotten. */
 struct table_figures { uint64_t entries, used, evicted, full; };
 void table_figures(struct table *, struct table_figures *figures_r);
 
