@@ -11,8 +11,14 @@ gateway_access_libaccess_a_SOURCES = \
 	gateway/access/prefixes.c gateway/access/prefixes.h
 
 if HAVE_CMOCKA
-check_PROGRAMS += tests/unit/test_prefixes
+check_PROGRAMS += tests/unit/test_acl tests/unit/test_auth tests/unit/test_prefixes
 endif
+tests_unit_test_acl_SOURCES = tests/unit/test_acl.c
+tests_unit_test_acl_LDADD = gateway/access/libaccess.a gateway/conf/libconf.a \
+	gateway/base/libbase.a $(YAML_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_auth_SOURCES = tests/unit/test_auth.c
+tests_unit_test_auth_LDADD = gateway/access/libaccess.a gateway/conf/libconf.a \
+	gateway/base/libbase.a $(YAML_LIBS) $(CRYPT_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_prefixes_SOURCES = tests/unit/test_prefixes.c
 tests_unit_test_prefixes_LDADD = gateway/access/libaccess.a gateway/conf/libconf.a \
 	gateway/base/libbase.a $(YAML_LIBS) $(CMOCKA_LIBS)
