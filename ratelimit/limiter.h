@@ -81,13 +81,15 @@ const struct limiter_result *limiter_refusal(const struct limiter_take *);
 
 /* Fields RateLimit-Policy and RateLimit (draft-ietf-httpapi-ratelimit-headers-10)
  * as structured fields: values of all results, or (`refused` false) of those
- * limits whose `headers` is on. Empty texts: none to send. */
+ * limits whose `headers` is on; never of limits in mode shadow. q and r are in
+ * requests, w is the time in which a spent quota comes back, t until it is whole.
+ * The texts start over; empty ones: none to send. */
 void limiter_fields(const struct limits *, const struct limiter_take *, bool refused,
     struct text *policy, struct text *state);
 /* Retry-After: whole seconds, rounded up, at least 1. */
 uint32_t limiter_retry_after(const struct limiter_result *);
 /* Text of the key of one limit, without secrets (header and cookie values are
- * hashed): for records and the command. */
+ * hashed): for records and the command. Put behind what `key` holds. */
 void limiter_key_text(const struct limits *, uint32_t limit,
     const struct limiter_subject *, struct text *key);
 

@@ -4,9 +4,11 @@ ratelimit_libratelimit_a_SOURCES = \
 	ratelimit/breaker.c \
 	ratelimit/bucket.h \
 	ratelimit/bucket.c \
+	ratelimit/fields.c \
 	ratelimit/heartbeat.h \
 	ratelimit/internal.h \
 	ratelimit/key.h \
+	ratelimit/key.c \
 	ratelimit/lease.h \
 	ratelimit/lease.c \
 	ratelimit/limiter.h \
