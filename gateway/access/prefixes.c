@@ -220,7 +220,7 @@ prefixes_parse(struct prefixes **set_r, const char *name, struct span text, stru
 {
 	struct prefixes *set = make();
 	enum err_code rc = ERR_OK;
-	struct netprefix prefix;
+	struct netprefix prefix = { .bits = 0 };
 	struct lines lines;
 	struct span line;
 	size_t i;
