@@ -6,6 +6,8 @@
 
 #include <stddef.h>
 
+#include "gateway/base/check.h"
+
 /* Demand is measured over that long, or sooner when this many requests came. */
 #define DEMAND_SPAN_US 100000
 #define DEMAND_EARLY 20
@@ -91,6 +93,7 @@ lease_size(const struct table_entry *e, const struct lease_terms *terms)
 {
 	uint64_t size = (uint64_t)e->demand * LEASE_SPAN_US / SECOND_US;
 
+	CHECK(terms->cost > 0);
 	if (size > terms->span_tokens)
 		size = terms->span_tokens;
 	size = (size + terms->cost) / terms->cost * terms->cost;
@@ -247,6 +250,7 @@ lease_answer(struct table_entry *e, const struct lease_terms *terms, int64_t now
 	uint64_t tokens = back->answer.granted;
 	uint32_t i;
 
+	CHECK(terms->cost > 0);
 	*outcome_r = (struct lease_outcome){ .denied = tokens == 0 };
 	tokens -= tokens < back->spent ? tokens : back->spent;
 	if (e != NULL) {

@@ -22,7 +22,7 @@
 /* One limit, as seen by one of `nodes` gateways. */
 struct lease_terms {
 	struct bucket_rate rate, share;
-	uint32_t cost;
+	uint32_t cost;		/* at least 1 wherever an entry is involved */
 	uint32_t cap;		/* tokens on lease at most: burst / (4 * nodes) */
 	uint32_t span_tokens;	/* what the rate yields in LEASE_SPAN_US */
 	int64_t pace_us;	/* between trips of a key that is denied */
@@ -35,7 +35,7 @@ void lease_terms_init(struct lease_terms *terms_r, const struct bucket_rate *,
 enum lease_verdict {
 	LEASE_SPENT,		/* allowed, from the lease */
 	LEASE_DENIED,		/* known to be over */
-	LEASE_JOIN,		/* a trip for it is under way: wait for that, where it can be */
+	LEASE_JOIN,		/* a trip for it is under way: wait for that one */
 	LEASE_ASK,		/* Redis has to be asked */
 };
 
@@ -55,7 +55,7 @@ struct lease_return {
 	struct bucket_answer answer;
 	int64_t took_us;
 	uint32_t waiting;		/* requests that wait for it */
-	uint32_t spent;			/* tokens used up beforehand, on no request of those */
+	uint32_t spent;			/* tokens that are used up already */
 };
 struct lease_outcome {
 	uint32_t served;		/* requests, the first of those who wait */
