@@ -2,8 +2,13 @@ noinst_LIBRARIES += gateway/access/libaccess.a
 gateway_access_libaccess_a_SOURCES = \
 	gateway/access/acl.c gateway/access/acl.h \
 	gateway/access/auth.c gateway/access/auth.h \
-	gateway/access/bans.h \
+	gateway/access/bans.c gateway/access/bans.h \
+	gateway/access/bans_inner.h \
+	gateway/access/bans_news.c gateway/access/bans_news.h \
 	gateway/access/bans_share.h \
+	gateway/access/bans_table.c gateway/access/bans_table.h \
+	gateway/access/bans_watch.c \
+	gateway/access/bans_window.c gateway/access/bans_window.h \
 	gateway/access/identity.c \
 	gateway/access/identity.h \
 	gateway/access/htpasswd.c gateway/access/htpasswd.h \
@@ -29,3 +34,10 @@ endif
 tests_unit_test_identity_SOURCES = tests/unit/test_identity.c
 tests_unit_test_identity_LDADD = gateway/access/libaccess.a gateway/http/libhttp.a \
 	gateway/conf/libconf.a gateway/base/libbase.a $(CMOCKA_LIBS)
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/test_bans
+endif
+tests_unit_test_bans_SOURCES = tests/unit/test_bans.c
+tests_unit_test_bans_LDADD = gateway/access/libaccess.a gateway/base/libbase.a \
+	$(CMOCKA_LIBS)
