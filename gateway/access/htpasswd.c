@@ -364,7 +364,7 @@ describe_object(const void *object, char *out, size_t size)
 	const struct htpasswd *file;
 
 	CAST_OBJ(file, object, HTPASSWD_MAGIC);
-	snprintf(out, size, "%zu users", file->n);
+	snprintf(out, size, "users: %zu", file->n);
 }
 
 const struct watched_ops htpasswd_watched = {

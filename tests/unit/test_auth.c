@@ -5,7 +5,9 @@
 
 #include "gateway/access/auth.h"
 
+#include <pthread.h>
 #include <setjmp.h>
+#include <stdatomic.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -479,6 +481,80 @@ test_a_new_file_forgets(void **state)
 	free(path);
 }
 
+#define THREADS 4
+
+struct visitor {
+	pthread_t thread;
+	struct auth *auth;
+	_Atomic(bool) *stop;
+	unsigned let_in;
+};
+
+/* Comes back again and again; what hashing would find is known. */
+static void *
+visit(void *data)
+{
+	struct visitor *visitor = data;
+	char right[1024], wrong[1024], text[32];
+	const struct span good = basic(right, "joe:open sesame", 15);
+	struct auth_claim claim;
+	enum auth_rc rc;
+	unsigned i;
+	int n;
+
+	for (i = 0; i < 1000 || !atomic_load(visitor->stop); i++) {
+		rc = auth_begin(visitor->auth, good, &claim, i);
+		if (rc == AUTH_HASH) {
+			claim.hashed = claim.accepted = true;
+			rc = auth_settle(visitor->auth, &claim, i) ? AUTH_ACCEPTED
+								   : AUTH_REFUSED;
+		}
+		visitor->let_in += rc == AUTH_ACCEPTED;
+		n = snprintf(text, sizeof(text), "joe:%u", i);
+		rc = auth_begin(visitor->auth, basic(wrong, text, (size_t)n), &claim, i);
+		claim.hashed = true;
+		if (rc == AUTH_HASH && auth_settle(visitor->auth, &claim, i))
+			abort();
+	}
+	visitor->let_in = visitor->let_in == i;
+	return (NULL);
+}
+
+static void
+test_threads(void **state)
+{
+	char *path = write_file("joe:" BCRYPT_Y "\n"), *other;
+	struct visitor visitors[THREADS] = { 0 };
+	struct auth *auth = make(path);
+	_Atomic(bool) stop = false;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < THREADS; i++) {
+		visitors[i].auth = auth;
+		visitors[i].stop = &stop;
+		assert_int_equal(
+		    pthread_create(&visitors[i].thread, NULL, visit, &visitors[i]), 0);
+	}
+	for (i = 0; i < 20; i++) {
+		other = write_file("ann:" BCRYPT_Y "\njoe:" BCRYPT_Y "\n");
+		assert_int_equal(rename(other, path), 0);
+		free(other);
+		watched_poll(auth_watched(auth));
+		watched_poll(auth_watched(auth));
+	}
+	assert_true(watched_version(auth_watched(auth)) > 10);
+	atomic_store(&stop, true);
+	for (i = 0; i < THREADS; i++) {
+		assert_int_equal(pthread_join(visitors[i].thread, NULL), 0);
+		assert_int_equal(visitors[i].let_in, 1);
+	}
+	watched_settle(auth_watched(auth));
+	auth_free(&auth);
+	unlink(path);
+	free(path);
+}
+
 /* The output of a command, "" when there is no such command. */
 static void
 run(const char *command, char *out, size_t size)
@@ -578,6 +654,7 @@ main(void)
 		cmocka_unit_test(test_nobody_gets_into_an_empty_file),
 		cmocka_unit_test(test_remembered_for_a_minute),
 		cmocka_unit_test(test_a_new_file_forgets),
+		cmocka_unit_test(test_threads),
 		cmocka_unit_test(test_files_of_the_usual_tools),
 		cmocka_unit_test(test_time_tells_nothing),
 	};
