@@ -7,7 +7,7 @@ EXTRA_DIST += $(packaging_tests) packaging/tests/fields.py .ci/run \
 
 dist_doc_DATA = README.md LICENSE CHANGELOG.md CONTRIBUTING.md
 examplesdir = $(docdir)/examples
-dist_examples_DATA = packaging/examples/yett.yaml packaging/examples/full.yaml \
+dist_examples_DATA = packaging/examples/yett.yaml packaging/examples/full.yaml packaging/examples/cluster.yaml \
 	packaging/logrotate/yett packaging/systemd/yett.sysusers
 nodist_examples_DATA = packaging/systemd/yett.service
 CLEANFILES += packaging/systemd/yett.service

@@ -243,39 +243,75 @@ check_status_range(char *text, struct text *why)
 	return (true);
 }
 
-bool
-check_redis_url(char *text, struct text *why)
+static bool
+is_one_of(const char *text, const char *const *words, size_t n)
 {
-	static const char *const schemes[] = { "redis://", "rediss://", "unix:/",
-		"redis+sentinel://", "redis+cluster://" };
 	size_t i;
 
-	for (i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++)
-		if (strncmp(text, schemes[i], strlen(schemes[i])) == 0 &&
-		    text[strlen(schemes[i])] != '\0')
+	for (i = 0; i < n; i++)
+		if (strcmp(text, words[i]) == 0)
 			return (true);
-	return (no(
-	    why, "redis://, rediss://, unix:/, redis+sentinel:// or redis+cluster://"));
+	return (false);
 }
 
 bool
 check_country(char *text, struct text *why)
 {
-	if (strcmp(text, "unknown") == 0)
+	static const char *const words[] = { "unknown", "private" };
+
+	if (is_one_of(text, words, sizeof(words) / sizeof(words[0])))
 		return (true);
 	if (strlen(text) != 2 || text[0] < 'A' || text[0] > 'Z' || text[1] < 'A' ||
 	    text[1] > 'Z')
-		return (no(why, "a code of two capitals such as DE, or unknown"));
+		return (no(why, "a code of two capitals such as DE, unknown or private"));
 	return (true);
 }
 
 bool
-check_asn(char *text, struct text *why)
+check_continent(char *text, struct text *why)
 {
-	uint32_t number;
+	static const char *const words[] = { "AF", "AN", "AS", "EU", "NA", "OC", "SA",
+		"unknown", "private" };
 
-	if (!value_number(span_of(text), &number) || number == 0)
-		return (no(why, "a number, without AS"));
+	if (is_one_of(text, words, sizeof(words) / sizeof(words[0])))
+		return (true);
+	return (no(why, "AF, AN, AS, EU, NA, OC, SA, unknown or private"));
+}
+
+/* It stands between quotes in a header field. */
+bool
+check_realm(char *text, struct text *why)
+{
+	const char *p;
+
+	for (p = text; *p != '\0'; p++)
+		if (*p < ' ' || *p > '~' || *p == '"' || *p == '\\')
+			return (
+			    no(why, "printable ASCII without quotes and backslashes"));
+	if (strlen(text) > 128)
+		return (no(why, "up to 128 characters"));
+	return (true);
+}
+
+bool
+check_redis_user(char *text, struct text *why)
+{
+	const char *p;
+
+	for (p = text; *p != '\0'; p++)
+		if (*p <= ' ' || *p > '~')
+			return (no(why, "printable ASCII without spaces"));
+	if (strlen(text) > 128)
+		return (no(why, "up to 128 characters"));
+	return (true);
+}
+
+/* No braces: those would choose the slot of a cluster. */
+bool
+check_redis_prefix(char *text, struct text *why)
+{
+	if (strlen(text) > 64 || !is_made_of(text, "._-:/"))
+		return (no(why, "up to 64 letters, digits and . _ - : /"));
 	return (true);
 }
 

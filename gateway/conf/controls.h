@@ -14,6 +14,9 @@ struct conf_strings { const char **v; size_t n; };
 struct conf_prefixes { struct netprefix *v; size_t n; };
 struct conf_numbers { uint32_t *v; size_t n; };
 
+#define CONF_LIMITS_MAX 8	/* of one site or route */
+#define CONF_KEYS_MAX 8		/* parts of one limit's key */
+
 enum conf_mode { CONF_ENFORCE, CONF_SHADOW };
 
 struct conf_identity {

@@ -23,8 +23,9 @@ bool
 field_is_list(const struct field *f)
 {
 	return (f->type == FIELD_STRINGS || f->type == FIELD_HOSTS ||
-		f->type == FIELD_WORDS || f->type == FIELD_FILES ||
-		f->type == FIELD_PREFIXES);
+		f->type == FIELD_LIMITS || f->type == FIELD_WORDS ||
+		f->type == FIELD_FLAGS || f->type == FIELD_FILES ||
+		f->type == FIELD_PREFIXES || f->type == FIELD_NUMBERS);
 }
 
 bool
@@ -47,6 +48,7 @@ parse_loose(const struct field *f, struct span text, union field_value *v)
 		v->truth = choice != NULL && choice->value != 0;
 		return (choice != NULL);
 	case FIELD_NUMBER:
+	case FIELD_NUMBERS:
 		if (choice == NULL)
 			return (value_number(text, &v->number));
 		v->number = choice->value;
@@ -69,7 +71,8 @@ field_magnitude(const struct field *f, const union field_value *v)
 {
 	switch (f->type) {
 	case FIELD_TRUTH: return (v->truth);
-	case FIELD_NUMBER: return (v->number);
+	case FIELD_NUMBER:
+	case FIELD_NUMBERS: return (v->number);
 	case FIELD_SIZE: return (v->size);
 	case FIELD_DURATION: return ((uint64_t)v->duration);
 	case FIELD_RATE: return (v->rate.tokens_per_day);
@@ -138,9 +141,12 @@ type_form(enum field_type type)
 	case FIELD_POLICY: return ("the name of a policy, or off");
 	case FIELD_STRINGS: return ("a list of texts");
 	case FIELD_HOSTS: return ("a list of host names");
-	case FIELD_WORDS: return ("a list of words");
+	case FIELD_LIMITS: return ("a list of names of limits");
+	case FIELD_WORDS:
+	case FIELD_FLAGS: return ("a list of words");
 	case FIELD_FILES: return ("a list of paths, * and ? in the last part");
 	case FIELD_PREFIXES: return ("a list of addresses and prefixes");
+	case FIELD_NUMBERS: return ("a list of whole numbers");
 	case FIELD_PAIRS: return ("a mapping of names to texts");
 	case FIELD_MAP: return ("a mapping");
 	case FIELD_LIST: return ("a list of mappings");
@@ -167,11 +173,12 @@ list_choices(const struct field *f, struct text *out)
 void
 field_allowed(const struct field *f, struct text *out)
 {
-	bool only_words = f->type == FIELD_WORD || f->type == FIELD_WORDS ||
+	bool words = f->type == FIELD_WORDS || f->type == FIELD_FLAGS;
+	bool only_words = f->type == FIELD_WORD || words ||
 			  (f->type == FIELD_TRUTH && f->choices != NULL);
 
 	if (only_words) {
-		if (f->type == FIELD_WORDS)
+		if (words)
 			text_puts(out, "a list of: ");
 		list_choices(f, out);
 		return;
@@ -180,6 +187,8 @@ field_allowed(const struct field *f, struct text *out)
 	list_units(f->type, out);
 	if (f->min != NULL && f->max != NULL)
 		text_printf(out, ", %s to %s", f->min, f->max);
+	if (f->most > 0)
+		text_printf(out, ", up to %zu", f->most);
 	if (f->choices != NULL) {
 		text_puts(out, ", or ");
 		list_choices(f, out);

@@ -26,11 +26,14 @@ enum field_type {
 	FIELD_POOL, FIELD_POLICY,	/* the name of one */
 	FIELD_STRINGS,		/* a list; a lone value is a list of one */
 	FIELD_HOSTS,
+	FIELD_LIMITS,		/* names of limits */
 	FIELD_WORDS,		/* a list of `choices` */
+	FIELD_FLAGS,		/* the same, kept as the bits of their values */
 	FIELD_FILES,		/* a list of paths, * and ? in the last part */
-	FIELD_PREFIXES,
+	FIELD_PREFIXES, FIELD_NUMBERS,
 	FIELD_PAIRS,		/* a mapping of free names to strings */
-	FIELD_MAP,		/* a mapping, read into the struct around it */
+	FIELD_MAP,		/* a mapping, read into the struct at `base`; where
+				 * there are `choices` one of those may stand for it */
 	FIELD_LIST,		/* a list of mappings */
 	FIELD_DICT,		/* a mapping of free names to mappings */
 };
@@ -52,11 +55,16 @@ struct field {
 	enum field_type type;
 	bool required;
 	bool later;		/* not built yet: only `harmless` is accepted */
-	size_t offset, count_offset;	/* FIELD_NOWHERE: nothing is stored */
+	/* FIELD_NOWHERE: nothing is stored. Of a mapping: of a bool, set by the word
+	 * that stands for it, else true where the mapping is there. */
+	size_t offset;
+	size_t count_offset;	/* of a list or dict; of a rate: where per_us goes */
+	size_t base;		/* of a mapping: of the struct that its rows speak of */
 	const char *standard;	/* the default, as it would be written; NULL: none */
 	const char *shown;	/* the default as told, where it is found out */
 	const char *harmless;	/* of a later field: means that nothing is done */
 	const char *min, *max;	/* bounds, as they would be written */
+	size_t most;		/* members of a list; 0: as many as any may have */
 	const struct choice *choices;
 	const struct map *map;
 	field_check_f *check;

@@ -42,6 +42,8 @@ finish_listener(struct reader *r, void *object, const struct node *node)
 	if (listener->tls && listener->redirect_to_https && redirect != NULL)
 		reader_problem_in(r, redirect, "redirect_to",
 		    "a listener with tls would redirect to itself; allowed: off");
+	if (listener->proxy_protocol != CONF_PROXY_OFF)
+		reader_mention_in(r, MENTION_PROXIES, node, "proxy_protocol");
 }
 
 static bool
@@ -56,42 +58,52 @@ take_port(struct span text, uint16_t *port_r)
 	return (true);
 }
 
-/* "[v6]", "v4" or a name; and ":port" behind. */
 static const char *
-take_authority(struct reader *r, struct conf_server *server, struct span text)
+split_brackets(struct span text, struct span *host_r, struct span *port_r)
 {
-	struct span host, port = SPAN_NONE;
 	struct netaddr address;
+	size_t end = span_index(text, ']');
+
+	if (end == SIZE_MAX)
+		return ("the bracket is not closed");
+	*host_r = span_cut(text, 1, end);
+	if (!netaddr_parse_ip(&address, *host_r) || address.family != NETADDR_IP6)
+		return ("no IPv6 address stands between the brackets");
+	text = span_cut(text, end + 1, text.n);
+	if (text.n > 0 && text.p[0] != ':')
+		return ("something other than a port follows the address");
+	*port_r = text.n > 0 ? span_cut(text, 1, text.n) : SPAN_NONE;
+	return (NULL);
+}
+
+const char *
+take_host_port(struct reader *r, struct span text, const char **host_r, uint16_t *port_r)
+{
+	struct span host, port;
+	const char *wrong = NULL;
 	struct text why;
 	char *copy;
 	bool good;
 
+	*host_r = "";
 	if (text.n > 0 && text.p[0] == '[') {
-		size_t end = span_index(text, ']');
-
-		if (end == SIZE_MAX)
-			return ("the bracket is not closed");
-		host = span_cut(text, 1, end);
-		if (!netaddr_parse_ip(&address, host) || address.family != NETADDR_IP6)
-			return ("no IPv6 address stands between the brackets");
-		text = span_cut(text, end + 1, text.n);
-		if (text.n > 0 && text.p[0] != ':')
-			return ("something other than a port follows the address");
-		if (text.n > 0)
-			port = span_cut(text, 1, text.n);
+		wrong = split_brackets(text, &host, &port);
 	} else {
 		port = text;
 		(void)span_split(&port, ':', &host);
 	}
+	if (wrong != NULL)
+		return (wrong);
 	if (host.n == 0)
 		return ("the host is missing");
-	if (port.p != NULL && !take_port(port, &server->port))
+	if (port.p != NULL && !take_port(port, port_r))
 		return ("the port is not a number from 1 to 65535");
 	copy = arena_strdup(r->arena, host);
 	text_init(&why, 200);
 	good = copy != NULL && check_host_name(copy, &why);
 	text_free(&why);
-	server->host = good ? copy : "";
+	if (good)
+		*host_r = copy;
 	return (good ? NULL : "the host is neither a name nor an address");
 }
 
@@ -124,7 +136,7 @@ take_url(struct reader *r, struct conf_server *server)
 	if (span_index(text, '/') != SIZE_MAX || span_index(text, '?') != SIZE_MAX ||
 	    span_index(text, '#') != SIZE_MAX)
 		return ("it may have no path: requests keep the client's");
-	return (take_authority(r, server, text));
+	return (take_host_port(r, text, &server->host, &server->port));
 }
 
 void

@@ -189,6 +189,17 @@ conf_find_pool(const struct conf *conf, const char *name)
 	return (NULL);
 }
 
+const struct conf_limit *
+conf_find_limit(const struct conf *conf, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < conf->n_limits; i++)
+		if (strcmp(conf->limits[i].name, name) == 0)
+			return (&conf->limits[i]);
+	return (NULL);
+}
+
 const struct conf_policy *
 conf_find_policy(const struct conf *conf, const char *name)
 {

@@ -10,6 +10,7 @@ gateway_conf_libconf_a_SOURCES = \
 	gateway/conf/files.c \
 	gateway/conf/files.h \
 	gateway/conf/finish.c \
+	gateway/conf/finish_control.c \
 	gateway/conf/load.c \
 	gateway/conf/policy.h \
 	gateway/conf/problem.c \
@@ -18,12 +19,16 @@ gateway_conf_libconf_a_SOURCES = \
 	gateway/conf/reader.h \
 	gateway/conf/reference.c \
 	gateway/conf/reference.h \
+	gateway/conf/redis_url.c \
 	gateway/conf/rows.h \
 	gateway/conf/schema.c \
 	gateway/conf/settle.c \
 	gateway/conf/settle.h \
+	gateway/conf/store.c \
+	gateway/conf/store.h \
 	gateway/conf/tables.c \
 	gateway/conf/tables.h \
+	gateway/conf/tables_control.c \
 	gateway/conf/tables_later.c \
 	gateway/conf/tables_policy.c \
 	gateway/conf/tables_pool.c \

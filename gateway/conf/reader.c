@@ -9,57 +9,10 @@
 
 #include "gateway/base/check.h"
 #include "gateway/conf/files.h"
+#include "gateway/conf/store.h"
 #include "gateway/conf/value.h"
 
 #define MEMBERS_MAX 100000
-
-void *
-reader_alloc(struct reader *r, size_t size)
-{
-	void *p = arena_zalloc(r->arena, size);
-
-	CHECK(p != NULL);
-	return (p);
-}
-
-const char *
-reader_strdup(struct reader *r, struct span s)
-{
-	char *p;
-
-	if (s.n == 0)
-		return ("");
-	p = arena_strdup(r->arena, s);
-	CHECK(p != NULL);
-	return (p);
-}
-
-/* Room doubles when n is a power of two, so that no capacity need be kept. */
-void *
-reader_grow(struct reader *r, void **v, size_t *n, size_t size)
-{
-	void *wider;
-
-	if ((*n & (*n - 1)) == 0) {
-		wider = reader_alloc(r, (*n == 0 ? 1 : *n * 2) * size);
-		if (*n > 0)
-			memcpy(wider, *v, *n * size);
-		*v = wider;
-	}
-	return ((char *)*v + (*n)++ * size);
-}
-
-const char *
-reader_absolute(struct reader *r, struct span path)
-{
-	char *p;
-
-	if (path.n > 0 && path.p[0] == '/')
-		return (reader_strdup(r, path));
-	p = arena_printf(r->arena, "%s/%.*s", r->folder, SPAN_FMT(path));
-	CHECK(p != NULL);
-	return (p);
-}
 
 static size_t
 push(struct reader *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -141,6 +94,19 @@ reader_mention(
 	m->field = reader_strdup(r, span_of(r->path));
 }
 
+void
+reader_mention_in(
+    struct reader *r, enum mention_kind kind, const struct node *map, const char *name)
+{
+	const struct node *node = node_member(map, name);
+	size_t before;
+
+	CHECK(node != NULL);
+	before = push_name(r, span_of(name));
+	reader_mention(r, kind, node, "");
+	pop(r, before);
+}
+
 static void
 quote_node(const struct node *node, struct text *out)
 {
@@ -206,51 +172,6 @@ refuse_later(struct reader *r, const struct field *f, const struct node *node)
 	text_free(&t);
 }
 
-static void *
-member(const struct field *f, void *object)
-{
-	if (object == NULL || f->offset == FIELD_NOWHERE)
-		return (NULL);
-	return ((char *)object + f->offset);
-}
-
-static const char *
-store_text(struct reader *r, const struct field *f, struct span text)
-{
-	if (f->type == FIELD_PATH && text.n > 0 && field_choice(f, text) == NULL)
-		return (reader_absolute(r, text));
-	return (reader_strdup(r, text));
-}
-
-static void
-store(struct reader *r, const struct field *f, const union field_value *v,
-    struct span text, void *at)
-{
-	switch (f->type) {
-	case FIELD_TRUTH: *(bool *)at = v->truth; break;
-	case FIELD_NUMBER: *(uint32_t *)at = v->number; break;
-	case FIELD_SIZE: *(uint64_t *)at = v->size; break;
-	case FIELD_DURATION: *(int64_t *)at = v->duration; break;
-	case FIELD_WORD: *(unsigned *)at = v->word; break;
-	case FIELD_ADDRESS: *(struct netaddr *)at = v->address; break;
-	case FIELD_STRING:
-	case FIELD_PATH:
-	case FIELD_POOL:
-	case FIELD_POLICY: *(const char **)at = store_text(r, f, text); break;
-	default: WRONG("a field type that holds no single value");
-	}
-}
-
-static void
-add_string(struct reader *r, struct conf_strings *list, const char *text)
-{
-	void *v = list->v;
-	const char **slot = reader_grow(r, &v, &list->n, sizeof(const char *));
-
-	list->v = v;
-	*slot = text;
-}
-
 /* Does the value do nothing, so that a later field may have it? */
 static bool
 is_harmless(const struct field *f, struct span text)
@@ -313,26 +234,42 @@ read_single(
 		return;
 	if (r->later > 0 && !is_harmless(f, node->text))
 		r->later_used = true;
-	if (member(f, object) != NULL)
-		store(r, f, &value, span_of(text), member(f, object));
+	if (store_member(f, object) != NULL)
+		store_value(r, f, &value, span_of(text), object);
 	if (f->type == FIELD_POOL && text[0] != '\0')
 		reader_mention(r, MENTION_POOL, node, text);
 	else if (f->type == FIELD_POLICY && text[0] != '\0')
 		reader_mention(r, MENTION_POLICY, node, text);
 }
 
+/* What one member of a list may be. */
+static struct field
+item_field(const struct field *f)
+{
+	struct field item = *f;
+
+	switch (f->type) {
+	case FIELD_WORDS:
+	case FIELD_FLAGS: item.type = FIELD_WORD; break;
+	case FIELD_FILES: item.type = FIELD_PATH; break;
+	case FIELD_NUMBERS: item.type = FIELD_NUMBER; break;
+	default: item.type = FIELD_STRING; break;
+	}
+	item.form = NULL;
+	item.most = 0;
+	return (item);
+}
+
 static bool
 item_is_allowed(struct reader *r, const struct field *f, const struct node *node)
 {
-	struct field item = *f; /* what one of the list may be */
+	struct field item = item_field(f);
+	union field_value value;
 	struct netprefix prefix;
 	const struct choice *choice;
 
-	item.type = f->type == FIELD_WORDS   ? FIELD_WORD
-		    : f->type == FIELD_FILES ? FIELD_PATH
-					     : FIELD_STRING;
-	item.form = NULL;
-	if (node->kind != NODE_SCALAR || node->text.n == 0 || node_is_nothing(node)) {
+	if (node->kind != NODE_SCALAR || node->text.n == 0 || node_is_nothing(node) ||
+	    (f->type == FIELD_NUMBERS && !field_parse(&item, node->text, &value))) {
 		refuse_value(r, &item, node, NULL);
 		return (false);
 	}
@@ -342,7 +279,7 @@ item_is_allowed(struct reader *r, const struct field *f, const struct node *node
 		    r, f, node, "an address, or a prefix with its host bits zero");
 		return (false);
 	}
-	if (f->type != FIELD_WORDS)
+	if (item.type != FIELD_WORD)
 		return (true);
 	choice = field_choice(f, node->text);
 	if (choice == NULL)
@@ -353,8 +290,7 @@ item_is_allowed(struct reader *r, const struct field *f, const struct node *node
 }
 
 static void
-read_item(struct reader *r, const struct field *f, const struct node *node,
-    struct conf_strings *list)
+read_item(struct reader *r, const struct field *f, const struct node *node, void *list)
 {
 	const char *text;
 
@@ -371,20 +307,23 @@ read_item(struct reader *r, const struct field *f, const struct node *node,
 		r->later_used = true;
 	if (f->type == FIELD_HOSTS)
 		reader_mention(r, MENTION_HOST, node, text);
+	else if (f->type == FIELD_LIMITS)
+		reader_mention(r, MENTION_LIMIT, node, text);
 	if (list == NULL)
 		return;
 	if (f->type == FIELD_FILES)
 		files_expand(r, node, reader_absolute(r, span_of(text)), list);
 	else
-		add_string(r, list, text);
+		store_item(r, f, span_of(text), list);
 }
 
 static bool
 count_is_allowed(struct reader *r, const struct field *f, const struct node *node)
 {
-	if (node->n > MEMBERS_MAX) {
-		reader_problem(
-		    r, node, "has %zu members; allowed: %d", node->n, MEMBERS_MAX);
+	size_t most = f->most > 0 ? f->most : MEMBERS_MAX;
+
+	if (node->n > most) {
+		reader_problem(r, node, "has %zu members; allowed: %zu", node->n, most);
 		return (false);
 	}
 	if (node->n == 0 && f->required)
@@ -393,15 +332,14 @@ count_is_allowed(struct reader *r, const struct field *f, const struct node *nod
 }
 
 static void
-read_strings(
-    struct reader *r, const struct field *f, const struct node *node, void *object)
+read_items(struct reader *r, const struct field *f, const struct node *node, void *object)
 {
-	struct conf_strings *list = member(f, object);
+	void *list = store_member(f, object);
 	const struct node *item;
 	size_t i = 0, before;
 
 	if (list != NULL)
-		*list = (struct conf_strings){ NULL, 0 };
+		store_clear(f, list);
 	if (node->kind == NODE_SCALAR && !node_is_nothing(node)) {
 		read_item(r, f, node, list);
 		return;
@@ -441,21 +379,28 @@ read_pairs(struct reader *r, const struct field *f, const struct node *node)
 	}
 }
 
+static void
+note_place(struct reader *r, const struct map *m, void *object, const struct node *node)
+{
+	const struct node *where = node->key != NULL ? node->key : node;
+
+	if (m->place_offset != FIELD_NOWHERE)
+		*(struct conf_place *)((char *)object + m->place_offset) =
+		    (struct conf_place){ r->file, where->line, where->column };
+}
+
 static void *
 add_element(
     struct reader *r, const struct field *f, const struct node *node, void *object)
 {
-	void *at = member(f, object), *element;
-	const struct node *where = node->key != NULL ? node->key : node;
+	void *at = store_member(f, object), *element;
 
 	if (at == NULL)
 		return (NULL);
 	element = reader_grow(
 	    r, at, (size_t *)((char *)object + f->count_offset), f->map->size);
 	reader_defaults(r, f->map, element);
-	if (f->map->place_offset != FIELD_NOWHERE)
-		*(struct conf_place *)((char *)element + f->map->place_offset) =
-		    (struct conf_place){ r->file, where->line, where->column };
+	note_place(r, f->map, element, node);
 	if (f->map->name_offset != FIELD_NOWHERE)
 		*(const char **)((char *)element + f->map->name_offset) =
 		    reader_strdup(r, node->key->text);
@@ -510,27 +455,46 @@ read_elements(
 	}
 }
 
+/* A mapping, or the word that stands for one. */
+static void
+read_map(struct reader *r, const struct field *f, const struct node *node, void *object)
+{
+	const struct choice *choice = NULL;
+	void *inner = object != NULL ? (char *)object + f->base : NULL;
+	bool *there = store_member(f, object);
+
+	if (f->choices != NULL && node->kind != NODE_MAP) {
+		if (node->kind == NODE_SCALAR)
+			choice = field_choice(f, node->text);
+		if (choice == NULL)
+			refuse_value(r, f, node, NULL);
+		else if (there != NULL)
+			*there = choice->value != 0;
+		return;
+	}
+	if (there != NULL && f->choices == NULL)
+		*there = true;
+	if (inner != NULL)
+		note_place(r, f->map, inner, node);
+	reader_map(r, f->map, node, inner);
+}
+
 static void
 read_value(struct reader *r, const struct field *f, const struct node *node, void *object)
 {
 	switch (f->type) {
 	case FIELD_STRINGS:
 	case FIELD_HOSTS:
+	case FIELD_LIMITS:
 	case FIELD_WORDS:
+	case FIELD_FLAGS:
 	case FIELD_FILES:
-	case FIELD_PREFIXES: read_strings(r, f, node, object); break;
+	case FIELD_PREFIXES:
+	case FIELD_NUMBERS: read_items(r, f, node, object); break;
 	case FIELD_PAIRS: read_pairs(r, f, node); break;
 	case FIELD_LIST:
 	case FIELD_DICT: read_elements(r, f, node, object); break;
-	case FIELD_MAP:
-		if (node->kind == NODE_SCALAR && field_choice(f, node->text) != NULL) {
-			r->later_used = true;
-			break;
-		}
-		if (member(f, object) != NULL)
-			*(bool *)member(f, object) = true;
-		reader_map(r, f->map, node, object);
-		break;
+	case FIELD_MAP: read_map(r, f, node, object); break;
 	default: read_single(r, f, node, object); break;
 	}
 }
@@ -663,12 +627,13 @@ reader_map(struct reader *r, const struct map *m, const struct node *node, void 
 }
 
 static void
-default_strings(struct reader *r, const struct field *f, struct conf_strings *list)
+default_items(struct reader *r, const struct field *f, void *list)
 {
 	struct span rest = span_of(f->standard), word;
 
+	store_clear(f, list);
 	while (value_word(&rest, &word))
-		add_string(r, list, reader_strdup(r, word));
+		store_item(r, f, word, list);
 }
 
 void
@@ -681,16 +646,16 @@ reader_defaults(struct reader *r, const struct map *m, void *object)
 	for (i = 0; i < m->n_fields; i++) {
 		f = &m->fields[i];
 		if (f->type == FIELD_MAP && !f->later)
-			reader_defaults(r, f->map, object);
-		if (field_is_nested(f) || member(f, object) == NULL)
+			reader_defaults(r, f->map, (char *)object + f->base);
+		if (field_is_nested(f) || store_member(f, object) == NULL)
 			continue;
 		if (field_is_list(f)) {
-			default_strings(r, f, member(f, object));
+			default_items(r, f, store_member(f, object));
 			continue;
 		}
 		memset(&value, 0, sizeof(value));
 		if (f->standard != NULL)
 			CHECK(field_parse(f, span_of(f->standard), &value));
-		store(r, f, &value, span_of(f->standard), member(f, object));
+		store_value(r, f, &value, span_of(f->standard), object);
 	}
 }

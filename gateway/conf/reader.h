@@ -13,7 +13,17 @@
 
 /* A name that must exist, or must not exist twice: looked at when everything
  * is read. */
-enum mention_kind { MENTION_POOL, MENTION_POLICY, MENTION_HOST };
+enum mention_kind {
+	MENTION_POOL,
+	MENTION_POLICY,
+	MENTION_LIMIT,
+	MENTION_HOST,
+	/* these name a field that must be set: */
+	MENTION_COUNTRY,
+	MENTION_ASN,
+	MENTION_PROXIES,
+	MENTION_CLIENT_CA,
+};
 struct mention {
 	enum mention_kind kind;
 	struct conf_place place;
@@ -54,6 +64,9 @@ void reader_problem_in(struct reader *, const struct node *, const char *name,
     const char *format, ...) __attribute__((format(printf, 4, 5)));
 void
 reader_mention(struct reader *, enum mention_kind, const struct node *, const char *name);
+/* The same of a member of what is being read. */
+void reader_mention_in(
+    struct reader *, enum mention_kind, const struct node *, const char *name);
 
 /* Sets every field of the object to its default. */
 void reader_defaults(struct reader *, const struct map *, void *object);

@@ -31,14 +31,31 @@
 #define STRINGS(S, m)	.type = FIELD_STRINGS, \
 	.offset = FIELD_AT(S, m, struct conf_strings)
 #define HOSTS(S, m)	.type = FIELD_HOSTS, .offset = FIELD_AT(S, m, struct conf_strings)
+#define LIMITS(S, m)	.type = FIELD_LIMITS, .most = CONF_LIMITS_MAX, \
+	.offset = FIELD_AT(S, m, struct conf_strings)
+#define PREFIXES(S, m)	.type = FIELD_PREFIXES, \
+	.offset = FIELD_AT(S, m, struct conf_prefixes)
+#define NUMBERS(S, m)	.type = FIELD_NUMBERS, \
+	.offset = FIELD_AT(S, m, struct conf_numbers)
+#define RATE(S, t, p)	.type = FIELD_RATE, .offset = FIELD_AT(S, t, uint64_t), \
+	.count_offset = FIELD_AT(S, p, uint64_t)
+#define FLAGS(S, m, W)	.type = FIELD_FLAGS, .choices = (W), \
+	.offset = FIELD_AT(S, m, unsigned)
 #define WORDS(S, m, W)	.type = FIELD_WORDS, .choices = (W), \
 	.offset = FIELD_AT(S, m, struct conf_strings)
 #define FILES(S, m)	.type = FIELD_FILES, .offset = FIELD_AT(S, m, struct conf_strings)
-/* A mapping whose members belong to the struct around it; PRESENT notes in a
- * bool that it was there. */
+/* A mapping whose members belong to the struct around it, or (IN) to the struct
+ * conf_M that is member `m` of it; PRESENT notes in a bool that it was there; OR
+ * takes one of the words W instead, whose value goes to the bool `b`. */
 #define MAP(M)		.type = FIELD_MAP, .map = &map_##M, .offset = FIELD_NOWHERE
 #define MAP_PRESENT(S, m, M)	.type = FIELD_MAP, .map = &map_##M, \
 	.offset = FIELD_AT(S, m, bool)
+#define MAP_IN(S, m, M)	MAP(M), .base = FIELD_AT(S, m, struct conf_##M)
+#define MAP_IN_PRESENT(S, m, M)	.type = FIELD_MAP, .map = &map_##M, \
+	.base = FIELD_AT(S, m, struct conf_##M), .offset = FIELD_AT(S, m.present, bool)
+#define MAP_IN_OR(S, m, M, b, W)	.type = FIELD_MAP, .map = &map_##M, \
+	.base = FIELD_AT(S, m, struct conf_##M), .offset = FIELD_AT(S, b, bool), \
+	.choices = (W)
 /* `m` and `n_m` of struct S hold elements of struct conf_M, read by map_M. */
 #define LIST(S, m, M)	.type = FIELD_LIST, .map = &map_##M, \
 	.offset = FIELD_AT(S, m, struct conf_##M *), \
@@ -56,6 +73,8 @@
 #define ROWS(rows)	.fields = (rows), .n_fields = sizeof(rows) / sizeof((rows)[0])
 #define ELEMENT(S)	.size = sizeof(struct S), \
 	.place_offset = offsetof(struct S, place), .name_offset = FIELD_NOWHERE
+#define WITHIN_PLACED(S)	.place_offset = offsetof(struct S, place), \
+	.name_offset = FIELD_NOWHERE
 #define NAMED_ELEMENT(S)	.size = sizeof(struct S), \
 	.place_offset = offsetof(struct S, place), .name_offset = offsetof(struct S, name)
 #define WITHIN		.place_offset = FIELD_NOWHERE, .name_offset = FIELD_NOWHERE

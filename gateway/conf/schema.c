@@ -215,6 +215,17 @@ put_single(struct schema *s, const struct field *f)
 	}
 }
 
+static void
+put_item(struct schema *s, const struct field *f)
+{
+	if (f->type == FIELD_WORDS || f->type == FIELD_FLAGS)
+		put_words(s, f);
+	else if (f->type == FIELD_NUMBERS)
+		put_number(s, f);
+	else
+		put(s, "type", "string");
+}
+
 /* A list, or a lone value that stands for a list of one. */
 static void
 put_list(struct schema *s, const struct field *f)
@@ -225,20 +236,16 @@ put_list(struct schema *s, const struct field *f)
 		return;
 	}
 	begin_either(s);
-	if (f->type == FIELD_WORDS)
-		put_words(s, f);
-	else
-		put(s, "type", "string");
+	put_item(s, f);
 	or_else(s);
 	put(s, "type", "array");
 	if (f->required)
 		json_pair_int(&s->json, "minItems", 1);
+	if (f->most > 0)
+		json_pair_int(&s->json, "maxItems", (int64_t)f->most);
 	json_key(&s->json, "items");
 	json_object_begin(&s->json);
-	if (f->type == FIELD_WORDS)
-		put_words(s, f);
-	else
-		put(s, "type", "string");
+	put_item(s, f);
 	json_object_end(&s->json);
 	end_either(s);
 }
@@ -334,6 +341,21 @@ put_harmless(struct schema *s, const struct field *f)
 	}
 }
 
+/* A mapping, or the word that stands for one. */
+static void
+put_mapping(struct schema *s, const struct field *f)
+{
+	if (f->choices == NULL) {
+		put_reference(s, f->map);
+		return;
+	}
+	begin_either(s);
+	put_words(s, f);
+	or_else(s);
+	put_reference(s, f->map);
+	end_either(s);
+}
+
 static void
 put_field(struct schema *s, const struct field *f)
 {
@@ -341,7 +363,7 @@ put_field(struct schema *s, const struct field *f)
 	json_object_begin(&s->json);
 	put_description(s, f);
 	if (f->type == FIELD_MAP)
-		put_reference(s, f->map);
+		put_mapping(s, f);
 	else if (f->type == FIELD_LIST || f->type == FIELD_DICT)
 		put_elements(s, f);
 	else if (field_is_list(f))

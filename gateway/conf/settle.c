@@ -119,9 +119,14 @@ check_names(struct reader *r)
 		0, "policy" };
 	struct names hosts = { reader_alloc(r, r->n_mentions * sizeof(struct name)), 0,
 		"host" };
+	struct names limits = { reader_alloc(r, cf->n_limits * sizeof(struct name)), 0,
+		"limit" };
 	const struct mention *m;
 	size_t i;
 
+	for (i = 0; i < cf->n_limits; i++)
+		limits.v[limits.n++] =
+		    (struct name){ cf->limits[i].name, &cf->limits[i].place, "limits" };
 	for (i = 0; i < cf->n_pools; i++)
 		pools.v[pools.n++] =
 		    (struct name){ cf->pools[i].name, &cf->pools[i].place, "pools" };
@@ -135,6 +140,7 @@ check_names(struct reader *r)
 	names_settle(r, &pools);
 	names_settle(r, &policies);
 	names_settle(r, &hosts);
+	names_settle(r, &limits);
 	if (r->incomplete)
 		return;
 	for (i = 0; i < r->n_mentions; i++) {
@@ -144,6 +150,48 @@ check_names(struct reader *r)
 		if (m->kind == MENTION_POLICY && strcmp(m->name, "off") != 0 &&
 		    !names_have(&policies, m->name))
 			refuse_name(r, m, &policies);
+		if (m->kind == MENTION_LIMIT && !names_have(&limits, m->name))
+			refuse_name(r, m, &limits);
+	}
+}
+
+static bool
+asks_for_certificates(const struct conf *cf)
+{
+	size_t i;
+
+	for (i = 0; i < cf->n_listeners; i++)
+		if (cf->listeners[i].tls && cf->listeners[i].client_ca[0] != '\0')
+			return (true);
+	return (false);
+}
+
+/* What one field asks of another, which may stand in another file. */
+static void
+check_needs(struct reader *r)
+{
+	const struct conf *cf = r->conf;
+	const struct mention *m;
+	const char *needed;
+	size_t i;
+
+	for (i = 0; i < r->n_mentions; i++) {
+		m = &r->mentions[i];
+		needed = NULL;
+		if (m->kind == MENTION_COUNTRY && cf->geo.country[0] == '\0')
+			needed = "geo.country, a database of countries";
+		else if (m->kind == MENTION_ASN && cf->geo.asn[0] == '\0')
+			needed = "geo.asn, a database of autonomous systems";
+		else if (m->kind == MENTION_PROXIES &&
+			 cf->identity.trusted_proxies.n == 0)
+			needed = "identity.trusted_proxies: only those may send a PROXY "
+				 "header";
+		else if (m->kind == MENTION_CLIENT_CA && !asks_for_certificates(cf))
+			needed = "tls.client_ca of a listener: no client is asked for a "
+				 "certificate";
+		if (needed != NULL)
+			conf_problems_add(
+			    r->problems, &m->place, m->field, "needs %s", needed);
 	}
 }
 
@@ -228,5 +276,7 @@ settle(struct reader *r, const struct node *root)
 		reader_root_required(r, root);
 	fill_in(r);
 	check_names(r);
+	if (!r->incomplete)
+		check_needs(r);
 	check_listeners(r);
 }

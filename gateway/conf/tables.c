@@ -17,9 +17,9 @@ static const struct choice words_protocol[] = {
 };
 
 static const struct choice words_proxy_protocol[] = {
-	{ "off", 0, false },
-	{ "accept", 1, true },
-	{ "require", 2, true },
+	{ "off", CONF_PROXY_OFF, false },
+	{ "accept", CONF_PROXY_ACCEPT, false },
+	{ "require", CONF_PROXY_REQUIRE, false },
 	{ NULL, 0, false },
 };
 
@@ -78,8 +78,9 @@ static const struct field rows_listener_tls[] = {
 	    "exact name before a wildcard; the first is for all else." },
 	{ .name = "min_version", WORD(conf_listener, min_version, words_tls_version),
 	  .standard = "1.2", .prose = "Oldest version of TLS that is spoken." },
-	{ .name = "client_ca", LATER(PATH), .standard = "", .harmless = "",
-	  .prose = "PEM file of authorities: clients are asked for a certificate of theirs." },
+	{ .name = "client_ca", PATH(conf_listener, client_ca), .standard = "",
+	  .prose = "PEM file of authorities: clients are asked for a certificate of theirs, which "
+	    "a site may require; empty: they are not." },
 };
 
 static const struct map map_listener_tls = {
@@ -94,10 +95,10 @@ static const struct field rows_listener[] = {
 	{ .name = "protocols", WORDS(conf_listener, protocols, words_protocol),
 	  .standard = "http/1.1",
 	  .prose = "Protocols offered by ALPN, the preferred one first." },
-	{ .name = "proxy_protocol", LATER_WORD(words_proxy_protocol), .standard = "off",
-	  .harmless = "off",
-	  .prose = "Take the client's address from a PROXY header: never, where a trusted "
-	    "proxy sends one, or always." },
+	{ .name = "proxy_protocol", WORD(conf_listener, proxy_protocol, words_proxy_protocol),
+	  .standard = "off",
+	  .prose = "Take the client's address from a PROXY header (v1 or v2): never; where one of "
+	    "identity.trusted_proxies sends one; or only connections of those, with one." },
 	{ .name = "tls", MAP_PRESENT(conf_listener, tls, listener_tls),
 	  .prose = "TLS to clients; left out: plain HTTP." },
 	{ .name = "redirect_to", .type = FIELD_TRUTH, .choices = words_redirect,
@@ -146,6 +147,9 @@ static const struct field rows_max[] = {
 	{ .name = "connections_per_client", NUMBER(conf, max.connections_per_client),
 	  .standard = "200", .min = "1", .max = "1000000",
 	  .prose = "Connections of one client: an IPv4 address or an IPv6 /64." },
+	{ .name = "limit_keys", NUMBER(conf, max.limit_keys), .standard = "131072",
+	  .min = "1024", .max = "16777216",
+	  .prose = "Buckets of rate limits kept in this process; some 64 bytes each." },
 };
 
 static const struct map map_max = {
@@ -208,7 +212,7 @@ const struct map map_logs = {
 static const struct field rows_root[] = {
 	{ .name = "node", STRING(conf, node), .standard = "", .shown = "the host's name",
 	  .check = check_node, .form = "a name of up to 64 letters, digits, dots, - and _",
-	  .prose = "Name of this gateway in logs." },
+	  .prose = "Name of this gateway in logs and in the cluster." },
 	{ .name = "threads", NUMBER(conf, threads), .choices = words_threads,
 	  .standard = "auto", .min = "1", .max = "256",
 	  .prose = "Worker threads; auto: one per core that the process may use." },
@@ -219,22 +223,22 @@ static const struct field rows_root[] = {
 	  .prose = "Addresses that clients connect to." },
 	{ .name = "timeouts", MAP(timeouts), .prose = "How long clients may take." },
 	{ .name = "max", MAP(max), .prose = "Bounds on what clients may use." },
-	{ .name = "identity", LATER_MAP(MAP, identity), .prose = "Who the client is." },
-	{ .name = "redis", LATER_MAP(MAP, redis),
+	{ .name = "identity", MAP_IN(conf, identity, identity), .prose = "Who the client is." },
+	{ .name = "redis", MAP_IN_PRESENT(conf, redis, redis),
 	  .prose = "The store that gateways share limits and bans in." },
-	{ .name = "geo", LATER_MAP(MAP, geo), .prose = "Databases of countries and networks." },
+	{ .name = "geo", MAP_IN(conf, geo, geo), .prose = "Databases of countries and networks." },
 	{ .name = "pools", DICT(conf, pools, pool), .prose = "Origin servers, by a name." },
-	{ .name = "limits", LATER_MAP(DICT, limit), .prose = "Rate limits, by a name." },
+	{ .name = "limits", DICT(conf, limits, limit), .prose = "Rate limits, by a name." },
 	{ .name = "policies", DICT(conf, policies, policy),
 	  .prose = "What the WAF does, by a name. A policy called default is always there; off "
 	    "stands for no WAF and can't be redefined." },
 	{ .name = "cache", LATER_MAP(MAP, cache), .prose = "Memory for answers kept." },
 	{ .name = "sites", LIST(conf, sites, site), .required = true,
 	  .prose = "Host names and what is done with their requests." },
-	{ .name = "bans", LATER_MAP(MAP, bans),
+	{ .name = "bans", MAP_IN_PRESENT(conf, bans, bans),
 	  .prose = "Shuts out clients that keep on being refused." },
 	{ .name = "logs", MAP(logs), .prose = "Log files." },
-	{ .name = "admin", LATER_MAP(MAP, admin), .prose = "Control socket and metrics." },
+	{ .name = "admin", MAP_IN(conf, admin, admin), .prose = "Control socket and metrics." },
 };
 
 const struct map map_root = {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The directive tables of what is understood and not built yet: identity,
- * Redis, geo databases, limits, cache, bans, the control socket. */
+/* The directive tables of what is understood and not built yet: cache,
+ * compression, changes of header fields, health of servers, queues. */
 #include "config.h"
 
 #include "gateway/conf/rows.h"
@@ -11,86 +11,8 @@ const struct choice words_off_on[] = {
 	{ "off", 0, false }, { "on", 1, true }, { NULL, 0, false },
 };
 
-const struct choice words_mode_later[] = {
-	{ "enforce", 0, false }, { "shadow", 1, false }, { NULL, 0, false },
-};
-
-static const struct choice words_on_failure[] = {
-	{ "local", 0, false }, { "open", 1, false }, { "closed", 2, false },
-	{ NULL, 0, false },
-};
-
-static const struct choice words_count[] = {
-	{ "waf", 0, false }, { "limit", 1, false }, { "acl", 2, false },
-	{ "geo", 3, false }, { "protocol", 4, false }, { NULL, 0, false },
-};
-
-static const struct choice words_off[] = { { "off", 0, false }, { NULL, 0, false } };
-
-static const struct field rows_identity[] = {
-	{ .name = "trusted_proxies", LATER(PREFIXES), .standard = "", .harmless = "",
-	  .prose = "Only these may speak for others; the list of addresses that the field names "
-	    "is walked from right to left." },
-	{ .name = "header", LATER(STRING), .standard = "X-Forwarded-For",
-	  .harmless = "X-Forwarded-For", .check = check_field_name, .form = "a field name",
-	  .prose = "The field in which a trusted proxy names the client: X-Forwarded-For, "
-	    "Forwarded, or one like CF-Connecting-IP." },
-	{ .name = "ipv6_prefix", LATER(NUMBER), .standard = "64", .harmless = "64",
-	  .min = "32", .max = "128", .prose = "Bits of an IPv6 address that make one client." },
-};
-
-const struct map map_identity = {
-	.name = "identity", ROWS(rows_identity), WITHIN, .prose = "Who the client is.",
-};
-
-static const struct field rows_redis[] = {
-	{ .name = "url", LATER(STRING), .required = true, .check = check_redis_url,
-	  .form = "redis://, rediss://, unix:/, redis+sentinel:// or redis+cluster://",
-	  .prose = "Where Redis is." },
-	{ .name = "username", LATER(STRING), .standard = "", .prose = "Name of the account." },
-	{ .name = "password_file", LATER(PATH), .standard = "",
-	  .prose = "File that holds the password." },
-	{ .name = "deadline", LATER(DURATION), .standard = "10ms", .min = "1ms", .max = "1s",
-	  .prose = "A decision never waits longer." },
-	{ .name = "prefix", LATER(STRING), .standard = "yett:", .prose = "In front of each key." },
-};
-
-const struct map map_redis = {
-	.name = "redis", ROWS(rows_redis), WITHIN,
-	.prose = "The store that gateways share limits and bans in.",
-};
-
-static const struct field rows_geo[] = {
-	{ .name = "country", LATER(PATH), .standard = "", .harmless = "",
-	  .prose = "MaxMind file of countries. A replaced file is taken up if it is sound." },
-	{ .name = "asn", LATER(PATH), .standard = "", .harmless = "",
-	  .prose = "MaxMind file of autonomous systems." },
-};
-
-const struct map map_geo = {
-	.name = "geo", ROWS(rows_geo), WITHIN,
-	.prose = "Databases of countries and networks.",
-};
-
-static const struct field rows_limit[] = {
-	{ .name = "key", LATER(STRINGS), .required = true, .check = check_key,
-	  .form = "client, route, site, path, country, asn, header:NAME, cookie:NAME, or a list "
-	    "of them",
-	  .prose = "What is counted: each different value has a bucket of its own." },
-	{ .name = "rate", LATER(RATE), .required = true, .min = "1/d", .max = "1000000/s",
-	  .prose = "Tokens added to the bucket of one key per unit of time." },
-	{ .name = "burst", LATER(NUMBER), .standard = "1", .min = "1", .max = "1000000",
-	  .prose = "What a full bucket holds." },
-	{ .name = "cost", LATER(NUMBER), .standard = "1", .min = "0", .max = "1000000",
-	  .prose = "Tokens that a request takes." },
-	{ .name = "mode", LATER_WORD(words_mode_later), .standard = "enforce",
-	  .prose = "shadow: only count what would have been refused." },
-	{ .name = "on_redis_failure", LATER_WORD(words_on_failure), .standard = "local",
-	  .prose = "Without Redis: use this node's share of the limit, let all pass, or refuse." },
-};
-
-const struct map map_limit = {
-	.name = "limit", ROWS(rows_limit), WITHIN, .prose = "A rate limit.",
+static const struct choice words_encoding[] = {
+	{ "zstd", 0, false }, { "br", 1, false }, { "gzip", 2, false }, { NULL, 0, false },
 };
 
 static const struct field rows_cache[] = {
@@ -104,37 +26,92 @@ const struct map map_cache = {
 	.name = "cache", ROWS(rows_cache), WITHIN, .prose = "Memory for answers kept.",
 };
 
-static const struct field rows_bans[] = {
-	{ .name = "after", LATER(NUMBER), .standard = "10", .min = "1", .max = "100000",
-	  .prose = "Refusals that lead to a ban." },
-	{ .name = "within", LATER(DURATION), .standard = "1m", .min = "1s", .max = "1d",
+static const struct field rows_compress[] = {
+	{ .name = "types", LATER(STRINGS), .check = check_media_type, .harmless = "",
+	  .standard = "text/*, application/json, application/javascript, image/svg+xml",
+	  .form = "a list of media types", .prose = "What is compressed." },
+	{ .name = "min", LATER(SIZE), .standard = "1KiB", .min = "0", .max = "1GiB",
+	  .prose = "Smallest answer that is." },
+	{ .name = "encodings", LATER(WORDS), .choices = words_encoding,
+	  .standard = "zstd, br, gzip", .prose = "In order of preference." },
+};
+
+const struct map map_compress = {
+	.name = "compress", ROWS(rows_compress), WITHIN, .prose = "Compression of answers.",
+};
+
+static const struct field rows_change[] = {
+	{ .name = "set", LATER(PAIRS), .harmless = "",
+	  .prose = "Fields to set, to a text in which %{scheme} and the like are replaced." },
+	{ .name = "remove", LATER(STRINGS), .check = check_field_name, .harmless = "",
+	  .form = "a list of field names", .prose = "Fields to take away." },
+};
+
+static const struct map map_change = {
+	.name = "header_change", ROWS(rows_change), WITHIN, .prose = "Changes of header fields.",
+};
+
+static const struct field rows_headers[] = {
+	{ .name = "request", LATER_MAP(MAP, change), .prose = "Of requests, to the origin." },
+	{ .name = "response", LATER_MAP(MAP, change), .prose = "Of answers, to the client." },
+};
+
+const struct map map_headers = {
+	.name = "headers", ROWS(rows_headers), WITHIN, .prose = "Changes of header fields.",
+};
+
+static const struct field rows_sticky[] = {
+	{ .name = "cookie", LATER(STRING), .standard = "", .harmless = "",
+	  .prose = "Name of a cookie that keeps a client with its server; empty: none." },
+};
+
+const struct map map_sticky = {
+	.name = "sticky", ROWS(rows_sticky), WITHIN,
+	.prose = "Keeps a client with its server.",
+};
+
+static const struct field rows_health[] = {
+	{ .name = "path", LATER(STRING), .standard = "/", .check = check_path,
+	  .form = "a path", .prose = "What is asked for." },
+	{ .name = "interval", LATER(DURATION), .standard = "2s", .min = "100ms", .max = "1h",
+	  .prose = "Time between two checks." },
+	{ .name = "timeout", LATER(DURATION), .standard = "1s", .min = "10ms", .max = "1m",
+	  .prose = "For one check." },
+	{ .name = "rise", LATER(NUMBER), .standard = "2", .min = "1", .max = "100",
+	  .prose = "Good checks in a row that bring a server back." },
+	{ .name = "fall", LATER(NUMBER), .standard = "3", .min = "1", .max = "100",
+	  .prose = "Bad checks in a row that take a server out." },
+	{ .name = "status", LATER(STRING), .standard = "200-399", .check = check_status_range,
+	  .form = "a status or a range of them", .prose = "What counts as good." },
+};
+
+const struct map map_health = {
+	.name = "health", ROWS(rows_health), WITHIN, .prose = "Checks servers by asking them.",
+};
+
+static const struct field rows_outlier[] = {
+	{ .name = "failures", LATER(NUMBER), .standard = "5", .min = "1", .max = "1000",
+	  .prose = "Failed requests that take a server out." },
+	{ .name = "within", LATER(DURATION), .standard = "10s", .min = "100ms", .max = "1h",
 	  .prose = "The time in which they are counted." },
-	{ .name = "for", LATER(DURATION), .standard = "10m", .min = "1s", .max = "30d",
-	  .prose = "Length of the first ban; each further one is longer." },
-	{ .name = "max", LATER(DURATION), .standard = "24h", .min = "1s", .max = "365d",
-	  .prose = "Length of the longest ban." },
-	{ .name = "count", LATER(WORDS), .choices = words_count, .standard = "waf, limit",
-	  .prose = "Refusals that count." },
-	{ .name = "mode", LATER_WORD(words_mode_later), .standard = "enforce",
-	  .prose = "shadow: only log who would be banned." },
+	{ .name = "eject", LATER(DURATION), .standard = "30s", .min = "1s", .max = "1h",
+	  .prose = "How long it stays out." },
 };
 
-const struct map map_bans = {
-	.name = "bans", ROWS(rows_bans), WITHIN,
-	.prose = "Shuts out clients that keep on being refused; shared by the cluster where "
-	    "Redis is set.",
+const struct map map_outlier = {
+	.name = "outlier", ROWS(rows_outlier), WITHIN,
+	.prose = "Takes a server out that fails clients' requests.",
 };
 
-static const struct field rows_admin[] = {
-	{ .name = "socket", LATER(PATH), .choices = words_off,
-	  .standard = "/run/yett/control.sock", .harmless = "off",
-	  .prose = "Control socket of the command." },
-	{ .name = "metrics", LATER(STRING), .standard = "", .harmless = "",
-	  .check = check_address, .form = "\"ADDRESS:PORT\", or empty",
-	  .prose = "Address of the metrics, in Prometheus' format." },
+static const struct field rows_queue[] = {
+	{ .name = "length", LATER(NUMBER), .standard = "1024", .min = "0", .max = "1000000",
+	  .harmless = "0", .prose = "Requests that may wait for a connection." },
+	{ .name = "wait", LATER(DURATION), .standard = "2s", .min = "0s", .max = "1m",
+	  .harmless = "0s", .prose = "How long one may wait." },
 };
 
-const struct map map_admin = {
-	.name = "admin", ROWS(rows_admin), WITHIN, .prose = "Control socket and metrics.",
+const struct map map_queue = {
+	.name = "queue", ROWS(rows_queue), WITHIN,
+	.prose = "Requests that wait while all servers have max_connections.",
 };
 /* clang-format on */

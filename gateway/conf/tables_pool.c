@@ -31,16 +31,6 @@ static const struct map map_server = {
 	.prose = "One origin server.",
 };
 
-static const struct field rows_sticky[] = {
-	{ .name = "cookie", LATER(STRING), .standard = "", .harmless = "",
-	  .prose = "Name of a cookie that keeps a client with its server; empty: none." },
-};
-
-static const struct map map_sticky = {
-	.name = "sticky", ROWS(rows_sticky), WITHIN,
-	.prose = "Keeps a client with its server.",
-};
-
 static const struct field rows_pool_tls[] = {
 	{ .name = "ca", PATH(conf_pool, tls.ca), .choices = words_ca, .standard = "system",
 	  .form = "a PEM file",
@@ -59,51 +49,6 @@ static const struct field rows_pool_tls[] = {
 
 static const struct map map_pool_tls = {
 	.name = "pool_tls", ROWS(rows_pool_tls), WITHIN, .prose = "TLS to https:// origins.",
-};
-
-static const struct field rows_health[] = {
-	{ .name = "path", LATER(STRING), .standard = "/", .check = check_path,
-	  .form = "a path", .prose = "What is asked for." },
-	{ .name = "interval", LATER(DURATION), .standard = "2s", .min = "100ms", .max = "1h",
-	  .prose = "Time between two checks." },
-	{ .name = "timeout", LATER(DURATION), .standard = "1s", .min = "10ms", .max = "1m",
-	  .prose = "For one check." },
-	{ .name = "rise", LATER(NUMBER), .standard = "2", .min = "1", .max = "100",
-	  .prose = "Good checks in a row that bring a server back." },
-	{ .name = "fall", LATER(NUMBER), .standard = "3", .min = "1", .max = "100",
-	  .prose = "Bad checks in a row that take a server out." },
-	{ .name = "status", LATER(STRING), .standard = "200-399", .check = check_status_range,
-	  .form = "a status or a range of them", .prose = "What counts as good." },
-};
-
-static const struct map map_health = {
-	.name = "health", ROWS(rows_health), WITHIN, .prose = "Checks servers by asking them.",
-};
-
-static const struct field rows_outlier[] = {
-	{ .name = "failures", LATER(NUMBER), .standard = "5", .min = "1", .max = "1000",
-	  .prose = "Failed requests that take a server out." },
-	{ .name = "within", LATER(DURATION), .standard = "10s", .min = "100ms", .max = "1h",
-	  .prose = "The time in which they are counted." },
-	{ .name = "eject", LATER(DURATION), .standard = "30s", .min = "1s", .max = "1h",
-	  .prose = "How long it stays out." },
-};
-
-static const struct map map_outlier = {
-	.name = "outlier", ROWS(rows_outlier), WITHIN,
-	.prose = "Takes a server out that fails clients' requests.",
-};
-
-static const struct field rows_queue[] = {
-	{ .name = "length", LATER(NUMBER), .standard = "1024", .min = "0", .max = "1000000",
-	  .harmless = "0", .prose = "Requests that may wait for a connection." },
-	{ .name = "wait", LATER(DURATION), .standard = "2s", .min = "0s", .max = "1m",
-	  .harmless = "0s", .prose = "How long one may wait." },
-};
-
-static const struct map map_queue = {
-	.name = "queue", ROWS(rows_queue), WITHIN,
-	.prose = "Requests that wait while all servers have max_connections.",
 };
 
 static const struct field rows_pool_timeouts[] = {

@@ -6,71 +6,71 @@
 #include "gateway/conf/tables.h"
 
 /* clang-format off */
-static const struct choice words_any[] = { { "any", 0, false }, { NULL, 0, false } };
+static const struct choice words_any[] = { { "any", 1, false }, { NULL, 0, false } };
+static const struct choice words_no_auth[] = { { "off", 0, false }, { NULL, 0, false } };
 
-static const struct choice words_encoding[] = {
-	{ "zstd", 0, false }, { "br", 1, false }, { "gzip", 2, false }, { NULL, 0, false },
+static const struct choice words_client_certificate[] = {
+	{ "optional", CONF_CERTIFICATE_OPTIONAL, false },
+	{ "required", CONF_CERTIFICATE_REQUIRED, false },
+	{ NULL, 0, false },
 };
 
 static const struct field rows_match[] = {
-	{ .name = "address", LATER(PREFIXES), .prose = "Addresses and prefixes." },
-	{ .name = "address_file", LATER(PATH),
+	{ .name = "address", PREFIXES(conf_match, address), .standard = "",
+	  .prose = "Addresses and prefixes." },
+	{ .name = "address_file", PATH(conf_match, address_file), .standard = "",
 	  .prose = "File of addresses and prefixes, one a line; taken up when it changes." },
-	{ .name = "country", LATER(STRINGS), .check = check_country,
-	  .form = "a list of two-letter codes, or unknown", .prose = "Countries." },
-	{ .name = "asn", LATER(STRINGS), .check = check_asn,
-	  .form = "a list of autonomous system numbers", .prose = "Autonomous systems." },
+	{ .name = "country", STRINGS(conf_match, country), .standard = "",
+	  .check = check_country, .form = "a list of two-letter codes, unknown or private",
+	  .prose = "Countries; unknown: in no database; private: an address of no country." },
+	{ .name = "continent", STRINGS(conf_match, continent), .standard = "",
+	  .check = check_continent,
+	  .form = "a list of AF, AN, AS, EU, NA, OC, SA, unknown or private",
+	  .prose = "Continents." },
+	{ .name = "asn", NUMBERS(conf_match, asn), .standard = "", .min = "1",
+	  .max = "4294967295", .form = "a list of autonomous system numbers, without AS",
+	  .prose = "Autonomous systems." },
+	{ .name = "method", STRINGS(conf_match, method), .standard = "",
+	  .check = check_method, .form = "a list of methods",
+	  .prose = "Only requests by one of these; left out: by any." },
+	{ .name = "path", STRINGS(conf_match, path), .standard = "", .check = check_path,
+	  .form = "a list of /PREFIX or =/EXACT",
+	  .prose = "Only requests for one of these; left out: for any." },
 };
 
 static const struct map map_match = {
-	.name = "match", ROWS(rows_match), WITHIN,
-	.prose = "Clients of which any of these is true.",
+	.name = "match", ROWS(rows_match), WITHIN, .finish = finish_match,
+	.prose = "Clients of which any of address, address_file, country, continent and asn is "
+	    "true (none given: all), where method and path are true too.",
 };
 
+#define MATCH	MAP_IN_OR(conf_access_rule, match, match, match.any, words_any)
 static const struct field rows_access[] = {
-	{ .name = "allow", LATER_MAP(MAP, match), .choices = words_any,
-	  .prose = "These may pass." },
-	{ .name = "deny", LATER_MAP(MAP, match), .choices = words_any,
-	  .prose = "These are refused with 403." },
+	{ .name = "allow", MATCH,
+	  .prose = "These may pass. Where they are named by address no ban shuts them out." },
+	{ .name = "deny", MATCH, .prose = "These are refused with 403." },
+	{ .name = "log", MATCH, .prose = "These are recorded, and the next step looked at." },
 };
 
-static const struct map map_access = {
-	.name = "access_rule", ROWS(rows_access), WITHIN,
-	.prose = "One step of an access list; the first that matches decides.",
+static const struct map map_access_rule = {
+	.name = "access_rule", ROWS(rows_access), ELEMENT(conf_access_rule),
+	.finish = finish_access_rule,
+	.prose = "One step of an access list: exactly one of these. The first that allows or "
+	    "denies decides; where none does the request passes.",
 };
 
-static const struct field rows_compress[] = {
-	{ .name = "types", LATER(STRINGS), .check = check_media_type, .harmless = "",
-	  .standard = "text/*, application/json, application/javascript, image/svg+xml",
-	  .form = "a list of media types", .prose = "What is compressed." },
-	{ .name = "min", LATER(SIZE), .standard = "1KiB", .min = "0", .max = "1GiB",
-	  .prose = "Smallest answer that is." },
-	{ .name = "encodings", LATER(WORDS), .choices = words_encoding,
-	  .standard = "zstd, br, gzip", .prose = "In order of preference." },
+static const struct field rows_auth[] = {
+	{ .name = "htpasswd", PATH(conf_auth, htpasswd), .required = true,
+	  .prose = "File of users and their passwords' hashes: bcrypt, SHA-256 or SHA-512 (crypt). "
+	    "Taken up when it changes." },
+	{ .name = "realm", STRING(conf_auth, realm), .standard = "restricted",
+	  .check = check_realm, .form = "a text",
+	  .prose = "What browsers show where they ask for the password." },
 };
 
-static const struct map map_compress = {
-	.name = "compress", ROWS(rows_compress), WITHIN, .prose = "Compression of answers.",
-};
-
-static const struct field rows_change[] = {
-	{ .name = "set", LATER(PAIRS), .harmless = "",
-	  .prose = "Fields to set, to a text in which %{scheme} and the like are replaced." },
-	{ .name = "remove", LATER(STRINGS), .check = check_field_name, .harmless = "",
-	  .form = "a list of field names", .prose = "Fields to take away." },
-};
-
-static const struct map map_change = {
-	.name = "header_change", ROWS(rows_change), WITHIN, .prose = "Changes of header fields.",
-};
-
-static const struct field rows_headers[] = {
-	{ .name = "request", LATER_MAP(MAP, change), .prose = "Of requests, to the origin." },
-	{ .name = "response", LATER_MAP(MAP, change), .prose = "Of answers, to the client." },
-};
-
-static const struct map map_headers = {
-	.name = "headers", ROWS(rows_headers), WITHIN, .prose = "Changes of header fields.",
+static const struct map map_auth = {
+	.name = "auth", ROWS(rows_auth), WITHIN,
+	.prose = "Basic authentication: a name and a password, or 401.",
 };
 
 static const struct field rows_route[] = {
@@ -85,16 +85,18 @@ static const struct field rows_route[] = {
 	  .prose = "What the WAF does; off: nothing." },
 	{ .name = "pool", POOL(conf_route, pool), .standard = "", .shown = "the site's",
 	  .prose = "Where requests go." },
-	{ .name = "limits", LATER(STRINGS), .harmless = "", .form = "a list of names of limits",
-	  .prose = "Rate limits; each of them counts." },
-	{ .name = "access", LATER_MAP(LIST, access),
-	  .prose = "Who may use it: the first match decides." },
+	{ .name = "limits", LIMITS(conf_route, limits), .standard = "", .shown = "the site's",
+	  .prose = "Rate limits instead of the site's; each of them counts." },
+	{ .name = "access", LIST(conf_route, access, access_rule), .shown = "the site's",
+	  .prose = "Who may use it, instead of the site's list: the first match decides." },
+	{ .name = "auth", MAP_IN(conf_route, auth, auth), .choices = words_no_auth,
+	  .shown = "the site's", .prose = "Asks for a name and a password; off: does not." },
 	{ .name = "cache", LATER_WORD(words_off_on), .standard = "off", .harmless = "off",
 	  .prose = "Keep answers that may be kept." },
 };
 
 static const struct map map_route = {
-	.name = "route", ROWS(rows_route), ELEMENT(conf_route),
+	.name = "route", ROWS(rows_route), ELEMENT(conf_route), .finish = finish_route,
 	.prose = "A part of a site that differs from the rest of it.",
 };
 
@@ -106,10 +108,17 @@ static const struct field rows_site[] = {
 	  .prose = "Where its requests go." },
 	{ .name = "policy", POLICY(conf_site, policy), .standard = "default",
 	  .prose = "What the WAF does; off: nothing." },
-	{ .name = "limits", LATER(STRINGS), .harmless = "", .form = "a list of names of limits",
+	{ .name = "limits", LIMITS(conf_site, limits), .standard = "",
 	  .prose = "Rate limits; each of them counts." },
-	{ .name = "access", LATER_MAP(LIST, access),
+	{ .name = "access", LIST(conf_site, access, access_rule),
 	  .prose = "Who may use it: the first match decides." },
+	{ .name = "auth", MAP_IN(conf_site, auth, auth), .shown = "none",
+	  .prose = "Asks for a name and a password." },
+	{ .name = "client_certificate",
+	  WORD(conf_site, client_certificate, words_client_certificate),
+	  .standard = "optional",
+	  .prose = "required: requests on connections without a certificate that client_ca of "
+	    "the listener vouches for are refused with 403." },
 	{ .name = "methods", STRINGS(conf_site, methods), .check = check_method,
 	  .standard = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
 	  .form = "a list of methods", .prose = "Others are refused with 405." },
@@ -122,7 +131,7 @@ static const struct field rows_site[] = {
 };
 
 const struct map map_site = {
-	.name = "site", ROWS(rows_site), ELEMENT(conf_site),
+	.name = "site", ROWS(rows_site), ELEMENT(conf_site), .finish = finish_site,
 	.prose = "Host names and what is done with their requests.",
 };
 /* clang-format on */

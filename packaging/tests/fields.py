@@ -12,27 +12,41 @@ import sys
 import yaml
 
 
-def missing(schema, root, samples, path):
-    """Paths of fields that none of the sample values has."""
-    while "$ref" in schema:
-        schema = root["$defs"][schema["$ref"].rsplit("/", 1)[1]]
-    for part in schema.get("oneOf", []) + schema.get("anyOf", []):
-        yield from missing(part, root, samples, path)
-    for name, field in schema.get("properties", {}).items():
-        if "ot built yet" in json.dumps(field) or f"{path}{name}" == "include":
-            continue
-        below = [s[name] for s in samples if isinstance(s, dict) and name in s]
-        if below:
-            yield from missing(field, root, below, f"{path}{name}.")
-        else:
-            yield f"{path}{name}"
+def collect(schema, root, samples, path, found):
+    """Notes for each kind of mapping its schema and the sample values of it, wherever
+    they stand: what several fields share needs an example once."""
+    if "$ref" in schema:
+        path = schema["$ref"].rsplit("/", 1)[1]
+        schema = root["$defs"][path]
+    for part in schema.get("anyOf", []):
+        collect(part, root, samples, path, found)
+    if "properties" in schema:
+        known = found.setdefault(path, (schema, []))[1]
+        new = [s for s in samples if isinstance(s, dict)]
+        known.extend(new)
+        for name, field in schema["properties"].items():
+            if "ot built yet" not in json.dumps(field):
+                below = [s[name] for s in new if name in s]
+                collect(field, root, below, f"{path}.{name}", found)
     if isinstance(schema.get("items"), dict):
-        yield from missing(schema["items"], root,
-                           [v for s in samples if isinstance(s, list) for v in s], path)
+        collect(schema["items"], root,
+                [v for s in samples if isinstance(s, list) for v in s], path, found)
     if isinstance(schema.get("additionalProperties"), dict):
-        yield from missing(schema["additionalProperties"], root,
-                           [v for s in samples if isinstance(s, dict) for v in s.values()],
-                           path)
+        collect(schema["additionalProperties"], root,
+                [v for s in samples if isinstance(s, dict) for v in s.values()], path,
+                found)
+
+
+def missing(root, sample):
+    """Fields that none of the sample's mappings has."""
+    found = {}
+    collect(root, root, [sample], "configuration", found)
+    for path, (schema, samples) in found.items():
+        for name, field in schema["properties"].items():
+            if "ot built yet" in json.dumps(field) or (path, name) == ("configuration", "include"):
+                continue
+            if not any(name in s for s in samples):
+                yield f"{path}.{name}"
 
 
 def main():
@@ -40,7 +54,7 @@ def main():
     schema = json.loads(subprocess.run([yett, "schema"], check=True, capture_output=True).stdout)
     with open(example, encoding="utf-8") as f:
         sample = yaml.safe_load(f)
-    lacks = sorted(set(missing(schema, schema, [sample], "")))
+    lacks = sorted(set(missing(schema, sample)))
     for field in lacks:
         print(f"{example} has no {field}")
     return 1 if lacks else 0
