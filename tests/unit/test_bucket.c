@@ -15,6 +15,7 @@
 #define SECOND INT64_C(1000000)
 #define DAY (86400 * SECOND)
 #define NOW (INT64_C(1700000000) * SECOND)
+#define LAST (INT64_C(1) << 52) /* later times are all the same */
 
 __extension__ typedef __int128 wide;
 
