@@ -93,6 +93,21 @@ needs_database(const struct conf_strings *list)
 	return (false);
 }
 
+/* A list that names nobody would make the rule one for everyone: not what somebody
+ * meant whose template found nothing to put there. */
+static void
+refuse_empty_members(struct reader *r, const struct node *node)
+{
+	const struct node *member;
+
+	for (member = node->child; member != NULL; member = member->next)
+		if (member->kind == NODE_LIST ? member->n == 0
+					      : member->kind == NODE_SCALAR &&
+						    !member->plain && member->text.n == 0)
+			reader_problem_in(r, member, member->key->text.p,
+			    "is empty, which names nobody; leave it out, or the rule");
+}
+
 void
 finish_match(struct reader *r, void *object, const struct node *node)
 {
@@ -102,6 +117,7 @@ finish_match(struct reader *r, void *object, const struct node *node)
 		reader_problem(r, node,
 		    "is empty; allowed: any, or at least one of address, address_file, "
 		    "country, continent, asn, method and path");
+	refuse_empty_members(r, node);
 	if (needs_database(&match->country))
 		reader_mention_in(r, MENTION_COUNTRY, node, "country");
 	if (needs_database(&match->continent))
