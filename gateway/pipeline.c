@@ -7,10 +7,14 @@
 #include "gateway/base/check.h"
 #include "gateway/request/request.h"
 
-enum { STEP_DELIVER = 5, STEP_LOG = 6, STEPS = 7 };
+enum { STEP_DELIVER = 9, STEP_LOG = 10, STEPS = 11 };
 
 static step_f *const PIPELINE[STEPS] = {
+	step_identity,
 	step_route,
+	step_access,
+	step_limit,
+	step_auth,
 	step_body,
 	step_waf_request,
 	step_fetch,

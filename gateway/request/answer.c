@@ -58,6 +58,16 @@ put_origin_fields(const struct http_response *r, struct text *head)
 	}
 }
 
+/* draft-ietf-httpapi-ratelimit-headers */
+static void
+put_ratelimit(const struct request *req, struct text *head)
+{
+	if (req->ratelimit_policy.p != NULL)
+		http_put_field(head, SPAN("RateLimit-Policy"), req->ratelimit_policy);
+	if (req->ratelimit.p != NULL)
+		http_put_field(head, SPAN("RateLimit"), req->ratelimit);
+}
+
 /* Framing towards the client (RFC 9112 6): the length where it is known, else
  * chunks, and to HTTP/1.0 the end of the connection. */
 static void
@@ -92,6 +102,7 @@ answer_from_origin(struct request *req)
 	put_origin_fields(r, head);
 	if (http_fields_get(&r->fields, HTTP_DATE) == NULL)
 		put_date(req, head);
+	put_ratelimit(req, head);
 	text_put(head, SPAN("Via: 1.1 yett\r\n"));
 	if (req->answer_chunked)
 		text_put(head, SPAN("Transfer-Encoding: chunked\r\n"));
@@ -136,6 +147,26 @@ refusal_page(struct request *req)
 	return (type);
 }
 
+static void
+put_refusal_fields(const struct request *req, struct text *head)
+{
+	const struct refusal *r;
+
+	r = &req->refusal;
+	if (r->location.p != NULL)
+		http_put_field(head, SPAN("Location"), r->location);
+	if (r->allow.p != NULL)
+		http_put_field(head, SPAN("Allow"), r->allow);
+	if (r->authenticate.p != NULL)
+		http_put_field(head, SPAN("WWW-Authenticate"), r->authenticate);
+	if (r->retry_after != 0) {
+		text_put(head, SPAN("Retry-After: "));
+		text_put_u64(head, r->retry_after);
+		text_put(head, SPAN("\r\n"));
+	}
+	put_ratelimit(req, head);
+}
+
 void
 answer_refusal(struct request *req)
 {
@@ -158,10 +189,7 @@ answer_refusal(struct request *req)
 			    "X-Content-Type-Options: nosniff\r\n"
 			    "Content-Security-Policy: default-src 'none'; style-src "
 			    "'unsafe-inline'\r\n"));
-	if (req->refusal.location.p != NULL)
-		http_put_field(head, SPAN("Location"), req->refusal.location);
-	if (req->refusal.allow.p != NULL)
-		http_put_field(head, SPAN("Allow"), req->refusal.allow);
+	put_refusal_fields(req, head);
 	put_connection(req, head);
 	text_put(head, SPAN("\r\n"));
 	sender_put(&req->out, text_span(head));

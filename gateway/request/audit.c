@@ -178,8 +178,19 @@ pairs_target(struct writer *w, const struct http_request *request)
 /* --- the audit record ------------------------------------------------------ */
 
 static void
-put_client(struct json_out *j, const struct netaddr *client)
+pair_number(struct json_out *j, const char *key, uint32_t number)
 {
+	json_key(j, key);
+	if (number == 0)
+		json_put_null(j);
+	else
+		json_put_int(j, number);
+}
+
+static void
+put_client(struct json_out *j, const struct record *r)
+{
+	const struct netaddr *client = r->client;
 	char text[NETADDR_TEXT_MAX];
 
 	json_key(j, "client");
@@ -191,8 +202,8 @@ put_client(struct json_out *j, const struct netaddr *client)
 		json_put_int(j, client->port);
 	else
 		json_put_null(j);
-	json_pair(j, "country", SPAN_NONE);
-	json_pair(j, "asn", SPAN_NONE);
+	json_pair(j, "country", span_of(r->country));
+	pair_number(j, "asn", r->asn);
 	json_object_end(j);
 }
 
@@ -346,6 +357,22 @@ put_waf(struct writer *w, const struct waf_verdict *waf)
 }
 
 static void
+put_limit(struct json_out *j, const struct record_limit *limit)
+{
+	json_key(j, "limit");
+	if (limit == NULL) {
+		json_put_null(j);
+		return;
+	}
+	json_object_begin(j);
+	json_pair(j, "name", span_of(limit->name));
+	pair_cut(j, "key", limit->key, NAME_MAX);
+	json_pair(j, "rate", span_of(limit->rate));
+	json_pair_int(j, "retry_after", limit->retry_after);
+	json_object_end(j);
+}
+
+static void
 put_audit(struct writer *w, struct text *out, const struct record *r)
 {
 	struct json_out *j = &w->json;
@@ -358,14 +385,14 @@ put_audit(struct writer *w, struct text *out, const struct record *r)
 	json_pair(j, "action", r->blocked ? SPAN("blocked") : SPAN("detected"));
 	pair_status(j, r->status);
 	pair_cut(j, "detail", span_of(r->detail), MESSAGE_MAX);
-	put_client(j, r->client);
+	put_client(j, r);
 	put_tls(j, r->tls);
 	put_request(w, r);
 	json_pair(j, "site", span_of(r->site));
 	json_pair(j, "route", span_of(r->route));
 	json_pair(j, "policy", span_of(r->policy));
 	put_waf(w, r->waf);
-	json_pair(j, "limit", SPAN_NONE);
+	put_limit(j, r->limit);
 	json_pair(j, "origin", span_of(r->origin));
 	pair_bool(j, "aborted", r->aborted);
 	json_pair_int(j, "duration_us", r->duration_us);
@@ -430,6 +457,9 @@ access_record_json(struct text *out, const struct record *r, const struct mask *
 	json_pair(j, "id", span_of(r->id));
 	json_pair(j, "client",
 	    r->client != NULL ? span_of(netaddr_ip_text(r->client, address)) : SPAN_NONE);
+	json_pair(j, "country", span_of(r->country));
+	pair_number(j, "asn", r->asn);
+	pair_cut(j, "user", span_of(r->user), NAME_MAX);
 	pairs_request(&w, r->request);
 	pair_status(j, r->status);
 	json_pair_int(j, "bytes", (int64_t)r->sent_bytes);
@@ -501,6 +531,24 @@ put_request_line(struct writer *w, struct text *out, const struct http_request *
 	text_putc(out, '"');
 }
 
+/* "frank" between blanks and the bracket; a blank of its own would split it. */
+static void
+put_user(struct text *out, const char *user)
+{
+	struct span rest, part;
+
+	text_put(out, SPAN(" - "));
+	rest = span_of(user);
+	if (rest.n == 0)
+		text_putc(out, '-');
+	while (rest.n > 0 && span_split(&rest, ' ', &part)) {
+		put_escaped(out, part);
+		if (rest.p != NULL)
+			text_put(out, SPAN("\\x20"));
+	}
+	text_put(out, SPAN(" ["));
+}
+
 void
 access_record_combined(struct text *out, const struct record *r, const struct mask *mask)
 {
@@ -510,7 +558,7 @@ access_record_combined(struct text *out, const struct record *r, const struct ma
 
 	writer_start(&w, mask);
 	text_puts(out, r->client != NULL ? netaddr_ip_text(r->client, address) : "-");
-	text_put(out, SPAN(" - - ["));
+	put_user(out, r->user);
 	text_put(out, span_mem(time, clock_clf(r->time_us, time)));
 	text_putc(out, ']');
 	put_request_line(&w, out, r->request);

@@ -13,6 +13,13 @@
 #include "gateway/tls/tls.h"
 #include "rules/waf.h"
 
+/* The limit that refused a request, or would have. */
+struct record_limit {
+	const char *name, *rate;	/* of the configuration: "5/m" */
+	struct span key;		/* whose bucket, header and cookie values hashed */
+	uint32_t retry_after;		/* seconds */
+};
+
 struct record {
 	int64_t time_us;		/* wall clock, when its first byte came */
 	const char *id;
@@ -21,6 +28,10 @@ struct record {
 	bool blocked;			/* else detected */
 	uint16_t status;		/* 0: no answer was sent */
 	const struct netaddr *client;
+	const char *country;		/* NULL: not looked up */
+	uint32_t asn;			/* 0: unknown */
+	const char *user;		/* who signed in, NULL nobody */
+	const struct record_limit *limit;	/* NULL: none */
 	const struct tls_info *tls;	/* NULL: plain */
 	const struct http_request *request;	/* may be incomplete after a refusal
 						 * by the parser: absent spans */

@@ -80,6 +80,8 @@ request_new(struct conn *c)
 	req->snap = w->snapshot;
 	req->began_wall_us = clock_wall_us();
 	req->began_us = clock_mono_us();
+	req->client = c->client;
+	req->client_key = identity_key(req->snap->identity, &c->client);
 	id_make(&w->ids, req->began_wall_us, req->id);
 	h1_request_init(
 	    &req->head, &req->snap->limits, req->fields, req->snap->conf->max.fields);
@@ -97,6 +99,8 @@ request_free(struct request *req)
 	CHECK_OBJ(req, REQUEST_MAGIC);
 	w = req->worker;
 	exchange_end(req, false);
+	if (req->take_state == TAKE_WAITS)
+		limiter_cancel(w->limiter, &req->take);
 	if (req->txn != NULL)
 		waf_txn_free(&req->txn);
 	spool_free(&req->spool);
@@ -137,6 +141,21 @@ request_refuse(
 			req->keepalive = false;
 	}
 	return (STEP_REPLY);
+}
+
+void
+request_notice(struct request *req, const char *reason, const char *detail)
+{
+	if (req->notice.reason == NULL)
+		req->notice = (struct notice){ reason, detail };
+}
+
+void
+request_locate(struct request *req)
+{
+	if (!req->located)
+		geo_find(req->snap->geo, &req->client, &req->geo);
+	req->located = true;
 }
 
 /* What is known of the request before it is canonical: enough for a record. */
@@ -228,7 +247,8 @@ request_begin(struct request *req)
 bool
 request_is_busy(const struct request *req)
 {
-	return (req->spool.busy || req->inspect_state == INSPECT_RUNS);
+	return (req->spool.busy || req->inspect_state == INSPECT_RUNS ||
+		req->auth_state == INSPECT_RUNS);
 }
 
 enum step_rc

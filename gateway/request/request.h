@@ -13,7 +13,7 @@
 #include "gateway/request/step.h"
 #include "rules/waf.h"
 
-/* Why and how a request is refused. Texts are static. */
+/* Why and how a request is refused. Texts are static, or of the arena. */
 struct refusal {
 	uint16_t status;
 	const char *reason;	/* audit reason; NULL: answered, not refused */
@@ -25,7 +25,7 @@ struct refusal {
 };
 
 /* What would be refused if a mode enforced it, or what a rule only notes: the
- * first of it becomes an audit record of action "detected". Texts are static. */
+ * first of it becomes an audit record of action "detected". Texts as above. */
 struct notice { const char *reason, *detail; };
 
 enum take_state { TAKE_IDLE, TAKE_WAITS, TAKE_DONE };
@@ -113,7 +113,7 @@ void request_free_spare(struct worker *);
 enum step_rc request_begin(struct request *);
 /* The head is malformed. */
 enum step_rc request_malformed(struct request *, enum h1_oddity);
-/* Refuses; the first refusal stands. Texts are static. */
+/* Refuses; the first refusal stands. */
 enum step_rc request_refuse(struct request *, uint16_t status, const char *reason,
     const char *detail);
 /* Fills in where the client is, once. */

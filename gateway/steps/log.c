@@ -6,6 +6,34 @@
 #include "gateway/request/request.h"
 
 static void
+fill_client(struct request *req, struct record *r)
+{
+	request_locate(req);
+	r->client = &req->client;
+	if (geo_is_on(req->snap->geo)) {
+		r->country = req->geo.country;
+		r->asn = req->geo.asn;
+	}
+	if (req->claim != NULL && req->claim->accepted)
+		r->user = req->claim->user;
+}
+
+static const struct record_limit *
+fill_limit(const struct request *req, struct record_limit *limit)
+{
+	const struct conf_limit *conf;
+
+	if (req->over_limit == NULL)
+		return (NULL);
+	conf = &req->snap->conf->limits[req->over_limit->limit];
+	limit->name = conf->name;
+	limit->rate = conf->rate;
+	limit->key = req->limit_key;
+	limit->retry_after = limiter_retry_after(req->over_limit);
+	return (limit);
+}
+
+static void
 fill_record(struct request *req, struct record *r)
 {
 	const struct exchange *x;
@@ -16,12 +44,14 @@ fill_record(struct request *req, struct record *r)
 	r->reason = req->refusal.reason;
 	r->detail = req->refusal.detail;
 	r->blocked = req->refusal.reason != NULL;
-	if (!r->blocked && req->verdict != NULL && req->verdict->detected) {
-		r->reason = "waf";
-		r->detail = "would be refused in mode block";
+	if (!r->blocked && req->verdict != NULL && req->verdict->detected)
+		request_notice(req, "waf", "would be refused in mode block");
+	if (!r->blocked) {
+		r->reason = req->notice.reason;
+		r->detail = req->notice.detail;
 	}
 	r->status = req->answer_status;
-	r->client = &req->conn->peer;
+	fill_client(req, r);
 	r->tls = req->conn->has_tls ? &req->conn->tls : NULL;
 	r->request = &req->http;
 	r->body_bytes = req->body_bytes;
@@ -70,9 +100,30 @@ write_records(struct request *req, const struct record *r)
 	write_line(snap->access, line);
 }
 
+/* Refusals lead to bans. A trusted proxy is never banned: it is many clients, and
+ * when it speaks for itself it asks whether we live. */
+static void
+count_refusal(struct request *req)
+{
+	const struct refusal *refusal;
+	struct bans *bans;
+
+	refusal = &req->refusal;
+	bans = req->snap->bans;
+	if (refusal->reason == NULL || req->client.family == NETADDR_UNIX ||
+	    identity_is_trusted(req->snap->identity, &req->client))
+		return;
+	if (strcmp(refusal->reason, "ban") != 0)
+		bans_refused(
+		    bans, &req->client_key, refusal->reason, req->id, req->began_wall_us);
+	else if (!req->conn->gone)
+		bans_page_shown(bans, &req->client);
+}
+
 enum step_rc
 step_log(struct request *req)
 {
+	struct record_limit limit;
 	struct record record;
 	int64_t began;
 
@@ -83,6 +134,8 @@ step_log(struct request *req)
 	}
 	memset(&record, 0, sizeof(record));
 	fill_record(req, &record);
+	record.limit = fill_limit(req, &limit);
 	write_records(req, &record);
+	count_refusal(req);
 	return (STEP_NEXT);
 }

@@ -26,7 +26,7 @@ begin(struct request *req)
 {
 	struct waf_client client;
 
-	client.peer = &req->conn->peer;
+	client.peer = &req->client;
 	client.local = &req->conn->local;
 	client.id = req->id;
 	req->txn = waf_txn_new(req->place->waf, &req->http, &client);

@@ -28,6 +28,9 @@ rig_open(struct request_rig *rig)
 	rig->snapshot.conf = &rig->conf;
 	rig->snapshot.limits.header_bytes = HEADER_BYTES;
 	rig->snapshot.limits.target_bytes = HEADER_BYTES / 2;
+	rig->conf.identity.header = "X-Forwarded-For";
+	rig->conf.identity.ipv6_prefix = 64;
+	rig->snapshot.identity = identity_new(&rig->conf.identity);
 	rig->place.policy = &rig->policy;
 	w = &rig->worker;
 	w->magic = WORKER_MAGIC;
@@ -42,6 +45,7 @@ rig_open(struct request_rig *rig)
 	rig->conn.worker = w;
 	rig->conn.peer.family = NETADDR_IP4;
 	memcpy(rig->conn.peer.ip, "\xc0\x00\x02\x07", 4); /* 192.0.2.7 */
+	rig->conn.client = rig->conn.peer;
 }
 
 static void
@@ -61,6 +65,7 @@ rig_close(struct request_rig *rig)
 	upstream_free(&rig->worker.upstream);
 	buf_pool_free(&rig->worker.buffers);
 	loop_free(&rig->worker.loop);
+	identity_free(&rig->snapshot.identity);
 }
 
 struct request *
