@@ -4,17 +4,32 @@ yett_SOURCES = \
 	gateway/cli/audit_search.h \
 	gateway/cli/check.c \
 	gateway/cli/cli.h \
+	gateway/cli/control_client.c \
+	gateway/cli/control_client.h \
 	gateway/cli/explain.c \
 	gateway/cli/protect.c \
 	gateway/cli/protect.h \
 	gateway/cli/run.c \
 	gateway/cli/schema.c \
+	gateway/cli/status.c \
 	gateway/cli/version.c \
+	gateway/admin.c \
+	gateway/admin.h \
+	gateway/admin_commands.h \
+	gateway/admin_status.c \
+	gateway/control.c \
+	gateway/control.h \
 	gateway/main.c \
+	gateway/metrics.c \
+	gateway/metrics.h \
 	gateway/pipeline.c \
 	gateway/pipeline.h \
 	gateway/reload.c \
 	gateway/reload.h \
+	gateway/reload_controls.c \
+	gateway/reload_controls.h \
+	gateway/talk.c \
+	gateway/talk.h \
 	gateway/worker.c \
 	gateway/worker.h
 # The shim over libmodsecurity is C++: link with the C++ driver.

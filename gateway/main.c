@@ -18,6 +18,7 @@ static const struct subcommand {
 	    "tell why a request was refused, and what would let it pass" },
 	{ "schema", cli_schema,
 	    "print the configuration's JSON Schema or reference page" },
+	{ "status", cli_status, "tell how the running gateway is" },
 	{ "version", cli_version, "print versions and the engine's known holes" },
 };
 #define N_SUBCOMMANDS (sizeof(SUBCOMMANDS) / sizeof(SUBCOMMANDS[0]))

@@ -9,6 +9,7 @@
 
 #include "gateway/base/check.h"
 #include "gateway/base/clock.h"
+#include "gateway/reload_controls.h"
 
 #define AUDIT_BUFFER (4u << 20)
 #define ACCESS_BUFFER (4u << 20)
@@ -80,6 +81,7 @@ make_tls(struct entrance *entrance, struct err *e)
 	options.files = files;
 	options.n_files = listener->n_certificates;
 	options.only_1_3 = listener->min_version == CONF_TLS_1_3;
+	options.client_ca = listener->client_ca;
 	options.alpn = (const char *[]){ "http/1.1", "http/1.0", NULL };
 	options.client_ca = listener->client_ca;
 	code = tls_server_new(&entrance->tls, &options, e);
@@ -193,13 +195,14 @@ snapshot_new(struct conf *conf, bool with_logs, struct conf_problems *problems)
 	snap->limits.header_bytes = (uint32_t)conf->max.header_bytes;
 	snap->limits.target_bytes = (uint32_t)conf->max.header_bytes / 2;
 	snap->mask = mask_new(&conf->logs.audit.mask);
-	snap->identity = identity_new(&conf->identity);
+	controls_make(snap, problems);
 	make_policies(snap, problems);
 	make_pools(snap, problems);
 	make_entrances(snap, problems);
 	if (route_table_new(&snap->routes, conf, &e) != ERR_OK)
 		problem(problems, &(struct conf_place){ 0 }, "sites", &e);
 	make_sites(snap);
+	controls_settle(snap, problems);
 	if (with_logs && problems->n == 0)
 		open_logs(snap, problems);
 	if (problems->n > 0)
@@ -218,6 +221,7 @@ snapshot_free(struct snapshot **snapshot)
 	if (snap == NULL)
 		return;
 	CHECK_OBJ(snap, SNAPSHOT_MAGIC);
+	controls_free(snap);
 	for (i = 0; i < snap->conf->n_sites; i++)
 		free(snap->sites[i].routes);
 	free(snap->sites);
@@ -238,7 +242,6 @@ snapshot_free(struct snapshot **snapshot)
 	if (snap->routes != NULL)
 		route_table_free(&snap->routes);
 	mask_free(&snap->mask);
-	identity_free(&snap->identity);
 	if (snap->audit != NULL)
 		log_file_close(&snap->audit);
 	if (snap->access != NULL)

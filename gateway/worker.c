@@ -17,6 +17,8 @@
 #include "gateway/request/request.h"
 
 #define INSPECTOR_NICENESS 5
+#define HASHERS 2 /* of passwords: slow on purpose */
+#define HASHER_NICENESS 10
 #define BUFFER_EXTRA 1024 /* a head of header_bytes and a byte too many */
 #define BUFFERS_SPARE 256
 #define LINE_MAX_BYTES (1u << 20)
@@ -37,17 +39,58 @@ struct thread {
 	struct door *doors;
 	pthread_t id;
 	bool started;
-	struct loop_message drain;
+	struct loop_message drain, round;
 };
 
 struct workers {
 	struct snapshot *snapshot;
 	struct connlimit *limits;
-	struct job_pool *inspectors, *files;
+	struct job_pool *inspectors, *hashers, *files;
 	struct thread *threads;
 	uint32_t n_threads;
 	atomic_uint running;
+	atomic_uint in_round; /* threads that have not passed yet */
+	struct loop *round_home;
+	struct loop_message *round_done;
 };
+
+/* A banned client that has seen why is not worth a connection, unless an access
+ * list lets its address in: which site it wants is not known yet. */
+static bool
+is_shut_out(const struct snapshot *snap, const struct netaddr *client)
+{
+	size_t i, j;
+
+	if (!bans_shuts_out(snap->bans, client, clock_wall_us()))
+		return (false);
+	for (i = 0; i < snap->conf->n_sites; i++) {
+		if (snap->sites[i].self.acl != NULL &&
+		    acl_allows_address(snap->sites[i].self.acl, client))
+			return (false);
+		for (j = 0; j < snap->conf->sites[i].n_routes; j++)
+			if (snap->sites[i].routes[j].acl != NULL &&
+			    acl_allows_address(snap->sites[i].routes[j].acl, client))
+				return (false);
+	}
+	return (true);
+}
+
+static enum listener_rc
+admit(struct worker *w, const struct netaddr *client)
+{
+	if (identity_is_trusted(w->snapshot->identity, client))
+		return (LISTENER_COUNT_TOTAL);
+	return (is_shut_out(w->snapshot, client) ? LISTENER_REFUSE : LISTENER_COUNT);
+}
+
+static enum listener_rc
+door_admit(void *data, const struct netaddr *peer)
+{
+	struct door *door;
+
+	door = data;
+	return (admit(&door->thread->worker, peer));
+}
 
 static void
 door_accept(void *data, const struct arrival *arrival)
@@ -85,6 +128,19 @@ thread_drain(struct loop_message *message)
 	}
 }
 
+static void
+thread_round(struct loop_message *message)
+{
+	struct workers *all;
+	struct thread *t;
+
+	t = (struct thread *)((char *)message - offsetof(struct thread, round));
+	CHECK_OBJ(t, THREAD_MAGIC);
+	all = t->workers;
+	if (atomic_fetch_sub(&all->in_round, 1) == 1)
+		loop_post(all->round_home, all->round_done);
+}
+
 static void *
 thread_main(void *data)
 {
@@ -108,15 +164,21 @@ worker_init(struct thread *t, struct workers *all)
 	t->magic = THREAD_MAGIC;
 	t->workers = all;
 	t->drain.deliver = thread_drain;
+	t->round.deliver = thread_round;
 	w->magic = WORKER_MAGIC;
 	w->snapshot = all->snapshot;
 	w->loop = loop_new();
 	w->upstream = upstream_new(w->loop);
 	w->limits = all->limits;
 	w->inspectors = all->inspectors;
+	w->hashers = all->hashers;
 	w->files = all->files;
+	if (all->snapshot->redis != NULL)
+		w->redis = redis_new(w->loop, all->snapshot->redis, all->files);
+	w->limiter = limiter_new(all->snapshot->rate_limits, w->loop, w->redis);
 	w->buffers = buf_pool_new(
 	    all->snapshot->limits.header_bytes + BUFFER_EXTRA, BUFFERS_SPARE);
+	w->admit = admit;
 	w->run = pipeline_run;
 	w->drained = thread_drained;
 	id_source_init(&w->ids);
@@ -142,6 +204,9 @@ worker_close(struct thread *t)
 	while (!TAILQ_EMPTY(&w->conns))
 		conn_abort(TAILQ_FIRST(&w->conns));
 	request_free_spare(w);
+	limiter_free(&w->limiter);
+	if (w->redis != NULL)
+		redis_free(&w->redis);
 	upstream_free(&w->upstream);
 	buf_pool_free(&w->buffers);
 	text_free(&w->line);
@@ -177,7 +242,7 @@ bind_listener(struct workers *all, size_t index, struct err *e)
 static void
 open_doors(struct thread *t)
 {
-	struct listener_owner owner = { .accept = door_accept };
+	struct listener_owner owner = { .admit = door_admit, .accept = door_accept };
 	struct door *door;
 	size_t i;
 
@@ -231,6 +296,7 @@ workers_start(struct workers **workers_r, struct snapshot *snap, struct err *e)
 	all->limits =
 	    connlimit_new(conf->max.connections, conf->max.connections_per_client);
 	all->inspectors = job_pool_new("inspect", conf->threads, INSPECTOR_NICENESS);
+	all->hashers = job_pool_new("hash", HASHERS, HASHER_NICENESS);
 	all->files = job_pool_new("files", 1, 0);
 	all->threads = mem_zalloc(all->n_threads * sizeof(*all->threads));
 	for (i = 0; i < all->n_threads; i++)
@@ -255,6 +321,25 @@ workers_drain(struct workers *all)
 		loop_post(all->threads[i].worker.loop, &all->threads[i].drain);
 }
 
+void
+workers_round(struct workers *all, struct loop *home, struct loop_message *done)
+{
+	uint32_t i;
+
+	CHECK(atomic_load(&all->in_round) == 0);
+	all->round_home = home;
+	all->round_done = done;
+	atomic_store(&all->in_round, all->n_threads);
+	for (i = 0; i < all->n_threads; i++)
+		loop_post(all->threads[i].worker.loop, &all->threads[i].round);
+}
+
+uint32_t
+workers_connections(const struct workers *all)
+{
+	return (connlimit_total(all->limits));
+}
+
 bool
 workers_ended(const struct workers *all)
 {
@@ -275,6 +360,7 @@ workers_stop(struct workers **workers)
 		pthread_join(all->threads[i].id, NULL);
 	}
 	job_pool_free(&all->inspectors);
+	job_pool_free(&all->hashers);
 	job_pool_free(&all->files);
 	for (i = 0; i < all->n_threads; i++)
 		worker_close(&all->threads[i]);

@@ -5,6 +5,7 @@
 #define YETT_WORKER_H
 
 #include "gateway/base/err.h"
+#include "gateway/loop/loop.h"
 #include "gateway/request/snapshot.h"
 
 struct workers;
@@ -12,6 +13,11 @@ struct workers;
 /* Binds all listeners (`threads` of the configuration times) and starts the
  * threads. The snapshot must outlive them. */
 enum err_code workers_start(struct workers **workers_r, struct snapshot *, struct err *);
+/* Posts `done` on `home` once every worker thread has passed a quiet point: nothing
+ * that one of them read before is in use any more. One round at a time. */
+void workers_round(struct workers *, struct loop *home, struct loop_message *done);
+/* Connections of clients that are open; any thread. */
+uint32_t workers_connections(const struct workers *);
 /* No new connections; idle ones close, the others after their answer. */
 void workers_drain(struct workers *);
 /* Have all threads come to their end? */

@@ -17,6 +17,7 @@ enum cli_exit {
 int cli_run(int argc, char **argv);
 int cli_check(int argc, char **argv);
 int cli_schema(int argc, char **argv);
+int cli_status(int argc, char **argv);
 int cli_explain(int argc, char **argv);
 int cli_version(int argc, char **argv);
 

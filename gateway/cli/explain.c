@@ -312,9 +312,38 @@ advise_waf(const json_t *record)
 	free(hits);
 }
 
+/* Which limit, and whose bucket. */
+static void
+print_limit(const json_t *limit)
+{
+	if (!json_is_object(limit))
+		return;
+	put_pair("limit    ", string_of(limit, "name"));
+	put_pair(", ", string_of(limit, "rate"));
+	put_pair("\nbucket   ", string_of(limit, "key"));
+	printf("\nwait     %lld s\n\n", number_of(limit, "retry_after"));
+}
+
 static const struct {
 	const char *reason, *advice;
 } ADVICE[] = {
+	{ "acl",
+	    "The access list of the site or route denies this client: the detail above "
+	    "names the rule.\nAn allow rule before it lets the client in." },
+	{ "auth",
+	    "The site or route asks for a user and password, and none that is right was "
+	    "sent." },
+	{ "ban",
+	    "The client is banned for refusals before this one. `yett ban list` tells "
+	    "which; `yett ban lift\nADDRESS` ends it; an allow rule that names the "
+	    "address keeps it from being banned." },
+	{ "geo", "The access list denies the place that the client's address belongs to: "
+		 "the detail above\nnames the rule. `yett geo ADDRESS` tells what the "
+		 "databases say of an address." },
+	{ "limit",
+	    "The bucket of this client or key was empty. Where honest clients get "
+	    "here, raise burst (for\npeaks) or rate (for what lasts), or see in mode: "
+	    "shadow what another figure would refuse." },
 	{ "protocol",
 	    "The request breaks HTTP, or could be read in two ways. Such a request "
 	    "is never passed on;\nwhoever sends it has to be mended "
@@ -343,6 +372,7 @@ advise(const json_t *record)
 		advise_waf(record);
 		return;
 	}
+	print_limit(json_object_get(record, "limit"));
 	for (i = 0; i < sizeof(ADVICE) / sizeof(ADVICE[0]); i++)
 		if (span_eq(reason, span_of(ADVICE[i].reason)))
 			printf("%s\n", ADVICE[i].advice);

@@ -63,19 +63,24 @@ static void
 write_yaml(const struct protect_options *o, const char *state, const char *certificate,
     const char *key, struct text *yaml)
 {
-	char *audit, *access;
+	char *audit, *access, *control;
 
+	control = mem_printf("%s/control.sock", state);
 	audit = mem_printf("%s/audit.log", state);
 	access = mem_printf("%s/access.log", state);
 	put_string(yaml, "listeners:\n  - address: ", o->listen, "\n");
 	put_string(yaml, "    tls: { certificates: [ { certificate: ", certificate, "");
 	put_string(yaml, ", key: ", key, " } ] }\n");
 	put_string(yaml, "pools:\n  app: { servers: [ { url: ", o->url, " } ] }\n");
-	text_puts(yaml, "sites:\n  - { hosts: [\"*\"], pool: app }\n");
+	text_puts(yaml,
+	    "limits:\n  per-client: { key: client, rate: 100/s, burst: 200 }\n"
+	    "sites:\n  - { hosts: [\"*\"], pool: app, limits: [per-client] }\n");
+	put_string(yaml, "admin: { socket: ", control, " }\n");
 	put_string(yaml, "logs:\n  audit: { path: ", audit, " }\n");
 	put_string(yaml, "  access: { path: ", access, " }\n");
 	free(audit);
 	free(access);
+	free(control);
 }
 
 enum err_code

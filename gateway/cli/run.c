@@ -11,6 +11,7 @@
 #include "gateway/base/clock.h"
 #include "gateway/cli/cli.h"
 #include "gateway/cli/protect.h"
+#include "gateway/control.h"
 #include "gateway/reload.h"
 #include "gateway/worker.h"
 
@@ -233,6 +234,7 @@ static int
 run_snapshot(struct snapshot *snap, const sigset_t *signals, int64_t drain_us)
 {
 	struct workers *workers;
+	struct control *control;
 	struct err e;
 
 	raise_descriptors(snap->conf);
@@ -240,9 +242,16 @@ run_snapshot(struct snapshot *snap, const sigset_t *signals, int64_t drain_us)
 		log_error("run", "%s", e.text);
 		return (CLI_SYSTEM);
 	}
+	if (control_start(&control, snap, workers, &e) != ERR_OK) {
+		log_error("run", "%s", e.text);
+		workers_stop(&workers);
+		return (CLI_SYSTEM);
+	}
 	say_ready(snap);
 	serve(snap, workers, signals, drain_us);
+	control_stop(control);
 	workers_stop(&workers);
+	control_free(&control);
 	log_info("run", "ended");
 	return (CLI_OK);
 }

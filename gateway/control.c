@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The control thread. */
+#include "config.h"
+
+#include "gateway/control.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+
+#include "gateway/access/bans_share.h"
+#include "gateway/admin.h"
+#include "gateway/base/check.h"
+#include "gateway/base/clock.h"
+#include "gateway/metrics.h"
+#include "gateway/reload_controls.h"
+#include "ratelimit/heartbeat.h"
+
+#define POLL_US CLOCK_SECOND
+
+#define CONTROL_MAGIC 0xc0427201u
+struct control {
+	unsigned magic;
+	struct control_view view;
+	struct loop *loop;
+	struct job_pool *resolver;
+	struct heartbeat *heartbeat; /* NULL: no Redis */
+	struct bans_share *share;
+	struct admin *admin; /* NULL: off */
+	struct metrics *metrics; /* NULL: off */
+	struct loop_timer poll;
+	struct loop_message settled; /* all workers have passed a quiet point */
+	bool settling;
+	pthread_t thread;
+	bool started;
+};
+
+static void
+settled(struct loop_message *message)
+{
+	struct control *c;
+	size_t i, n;
+
+	c = (struct control *)((char *)message - offsetof(struct control, settled));
+	CHECK_OBJ(c, CONTROL_MAGIC);
+	n = controls_watched_count(c->view.snap);
+	for (i = 0; i < n; i++)
+		watched_settle(controls_watched(c->view.snap, i));
+	c->settling = false;
+}
+
+/* Files are looked at one after the other; what was replaced is freed when no
+ * worker can look at it any more. */
+static void
+poll_files(struct loop_timer *timer)
+{
+	struct control *c;
+	bool replaced;
+	size_t i, n;
+
+	CAST_OBJ(c, timer->data, CONTROL_MAGIC);
+	loop_timer_set(&c->poll, POLL_US);
+	if (c->settling)
+		return;
+	replaced = false;
+	n = controls_watched_count(c->view.snap);
+	for (i = 0; i < n; i++)
+		if (watched_poll(controls_watched(c->view.snap, i)))
+			replaced = true;
+	if (!replaced)
+		return;
+	c->settling = true;
+	workers_round(c->view.workers, c->loop, &c->settled);
+}
+
+static void *
+thread_main(void *data)
+{
+	struct control *c;
+
+	CAST_OBJ(c, data, CONTROL_MAGIC);
+	pthread_setname_np(pthread_self(), "control");
+	loop_run(c->loop);
+	return (NULL);
+}
+
+static enum err_code
+start_thread(struct control *c, struct err *e)
+{
+	sigset_t block, before;
+	int rc;
+
+	sigfillset(&block);
+	pthread_sigmask(SIG_SETMASK, &block, &before);
+	rc = pthread_create(&c->thread, NULL, thread_main, c);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (rc != 0)
+		return (err_set(e, ERR_IO, "cannot start a thread: %s", strerror(rc)));
+	c->started = true;
+	return (ERR_OK);
+}
+
+enum err_code
+control_start(struct control **control_r, struct snapshot *snap, struct workers *workers,
+    struct err *e)
+{
+	enum err_code code;
+	struct control *c;
+
+	c = mem_zalloc(sizeof(*c));
+	c->magic = CONTROL_MAGIC;
+	c->loop = loop_new();
+	c->resolver = job_pool_new("resolve", 1, 0);
+	c->view.snap = snap;
+	c->view.workers = workers;
+	c->view.started_us = clock_wall_us();
+	c->settled.deliver = settled;
+	if (snap->redis != NULL) {
+		c->view.redis = redis_new(c->loop, snap->redis, c->resolver);
+		c->heartbeat =
+		    heartbeat_new(c->loop, c->view.redis, snap->rate_limits, snap->conf);
+		c->share = bans_share_new(c->loop, c->view.redis, snap->bans, snap->conf);
+	}
+	loop_timer_init(&c->poll, c->loop, poll_files, c);
+	loop_timer_set(&c->poll, POLL_US);
+	code = admin_new(&c->admin, c->loop, &c->view, e);
+	if (code == ERR_OK)
+		code = metrics_new(&c->metrics, c->loop, &c->view, e);
+	if (code == ERR_OK)
+		code = start_thread(c, e);
+	if (code != ERR_OK)
+		control_free(&c);
+	*control_r = c;
+	return (code);
+}
+
+void
+control_stop(struct control *c)
+{
+	CHECK_OBJ(c, CONTROL_MAGIC);
+	if (!c->started)
+		return;
+	loop_stop(c->loop);
+	pthread_join(c->thread, NULL);
+	c->started = false;
+}
+
+void
+control_free(struct control **control)
+{
+	struct control *c;
+
+	CAST_OBJ(c, *control, CONTROL_MAGIC);
+	*control = NULL;
+	control_stop(c);
+	if (c->metrics != NULL)
+		metrics_free(&c->metrics);
+	if (c->admin != NULL)
+		admin_free(&c->admin);
+	if (c->share != NULL)
+		bans_share_free(&c->share);
+	if (c->heartbeat != NULL)
+		heartbeat_free(&c->heartbeat);
+	job_pool_free(&c->resolver);
+	if (c->view.redis != NULL)
+		redis_free(&c->view.redis);
+	loop_timer_stop(&c->poll);
+	loop_free(&c->loop);
+	free(c);
+}
