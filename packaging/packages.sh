@@ -19,7 +19,8 @@ packages_test="apache2-utils binutils chromium chromium-driver curl dpkg-dev
 packages_ci="clang clang-format clang-tidy libmimalloc-dev mandoc pmccabe pyflakes3
 	shellcheck"
 # shellcheck disable=SC2034
-packages_bench="haproxy libmimalloc-dev libnginx-mod-http-modsecurity nginx wrk"
+packages_bench="haproxy libmimalloc-dev libnginx-mod-http-modsecurity nginx
+	redis-server wrk"
 
 # packages_missing PACKAGE...: prints those that are not installed
 packages_missing()

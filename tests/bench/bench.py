@@ -6,6 +6,7 @@
     --what proxy       Yett without the WAF, nginx and haproxy as plain proxies
     --what allocator   Yett built with each allocator (--binary NAME=PATH for each)
     --what isolation   small GETs alone, then beside JSON bodies that are long to inspect
+    --what limits      a rate limit shared through Redis against none; see limits.py
 
 Everyone has one worker on one core, in front of the same origin; wrk and the
 origin have the other cores. The contenders take turns in short rounds, the
@@ -27,6 +28,8 @@ import tempfile
 import threading
 import time
 from urllib.parse import urlencode
+
+import limits
 
 CRS_SETUP = "/etc/modsecurity/crs/crs-setup.conf"
 CRS_RULES = "/usr/share/modsecurity-crs/rules"
@@ -103,6 +106,7 @@ class Server:
 
     def __init__(self, name, command, port, folder, cpus):
         self.name, self.port = name, port
+        self.answered = 0               # requests of all rounds
         log = os.path.join(folder, "output")
         with open(log, "wb") as out:
             self.process = subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL,
@@ -212,9 +216,9 @@ proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; }} }}""", port, mod
         lines += [f"Include {CRS_SETUP}", f"Include {CRS_RULES}/*.conf"]
         return "\n".join(lines) + "\n"
 
-    def proxy_haproxy(self, origin):
+    def proxy_haproxy(self, origin, name="haproxy", frontend=""):
         port = free_port()
-        folder = self.subfolder("haproxy")
+        folder = self.subfolder(name)
         path = write(folder, "haproxy.cfg", f"""
 global
   nbthread 1
@@ -229,13 +233,13 @@ defaults
   http-reuse always
 frontend in
   bind 127.0.0.1:{port}
-  default_backend out
+{frontend}  default_backend out
 backend out
   server origin 127.0.0.1:{origin.port}
 """)
-        return self.start("haproxy", ["haproxy", "-db", "-f", path], port, folder)
+        return self.start(name, ["haproxy", "-db", "-f", path], port, folder)
 
-    def proxy_yett(self, origin, waf, name=None, binary=None, cpus=None):
+    def proxy_yett(self, origin, waf, name=None, binary=None, cpus=None, more="", site=""):
         port = free_port()
         name = name or ("yett" if waf else "yett-plain")
         folder = self.subfolder(name)
@@ -255,6 +259,7 @@ sites:
   - hosts: ["*"]
     pool: origin
     policy: bench
+{site}{more}admin: {{ socket: off }}
 logs:
   access: {{ path: off }}
   audit: {{ path: off }}
@@ -264,8 +269,9 @@ logs:
 
     # --- one round ----------------------------------------------------------
 
-    def wrk(self, server, kind, seconds):
-        """One run of wrk: what it counted, and the server's CPU over it."""
+    def wrk(self, server, kind, seconds, more=None):
+        """One run of wrk: what it counted, and the server's CPU over it. `more` is
+        Lua that replaces what makes the requests."""
         method, target, fields, body, status, connections = kinds()[kind]
         if kind == "json":
             seconds *= 2                # some 20 a second: give it more to count
@@ -275,7 +281,7 @@ logs:
             "".join(f"wrk.headers[{lua(k)}] = {lua(v)}\n" for k, v in fields.items())) + f"""
 local threads = {{}}
 function setup(thread) table.insert(threads, thread) end
-function init(args) odd = 0 end
+{more or "function init(args) odd = 0 end"}
 function response(status) if status ~= {status} then odd = odd + 1 end end
 function done(summary, latency, requests)
    local all = 0
@@ -299,21 +305,23 @@ end
         if result["odd"] or result["broken"] or not result["requests"]:
             sys.exit(f"bench: {server.name}, {kind}: {result['odd']} answers were not {status}, "
                      f"{result['broken']} connections broke, {result['requests']} answered")
+        server.answered += result["requests"]
         return {"rps": result["requests"] / result["us"] * 1e6,
                 "cpu_us": used / result["requests"] * 1e6,
                 "p50_ms": result["p50"] / 1000, "p99_ms": result["p99"] / 1000}
 
-    def compare(self, servers, names):
+    def compare(self, servers, names, more=None):
         """kind -> server -> medians over the rounds, the servers taking turns."""
         table = {}
         for kind in names:
             rounds = {s.name: [] for s in servers}
             for server in servers:
-                self.wrk(server, kind, 1)
+                self.wrk(server, kind, 1, more)
             for turn in range(self.rounds):
                 for i in range(len(servers)):
                     server = servers[(i + turn) % len(servers)]
-                    rounds[server.name].append(self.wrk(server, kind, self.seconds))
+                    rounds[server.name].append(
+                        self.wrk(server, kind, self.seconds, more))
             table[kind] = {name: {key: statistics.median(r[key] for r in runs) for key in runs[0]}
                            for name, runs in rounds.items()}
             print(f"bench: {kind} done", file=sys.stderr, flush=True)
@@ -376,6 +384,9 @@ end
         self.stop()
         return table
 
+    def limits(self):
+        return limits.measure(self, free_port)
+
     def isolation(self):
         """Every processor for everyone: the question is who waits for whom."""
         everywhere = self.cpus_server | self.cpus_load
@@ -414,7 +425,7 @@ def lua(text):
 
 def markdown(what, table):
     """The table for people; every other contender is compared with the first."""
-    rss = table.pop("rss_mib", {})
+    rss, trips = table.pop("rss_mib", {}), table.pop("trips", {})
     names = list(next(iter(table.values())))
     columns = list(next(iter(next(iter(table.values())).values())))
     titles = {"rps": "requests/s", "cpu_us": "CPU µs/request", "p50_ms": "p50 ms",
@@ -434,6 +445,10 @@ def markdown(what, table):
     if rss:
         lines += ["", "Memory after it: " + ", ".join(f"{n} {m} MiB" for n, m in rss.items())]
         table["rss_mib"] = rss
+    if trips:
+        lines += ["", "Trips to Redis per request: " +
+                  ", ".join(f"{kind} {n:.4f}" for kind, n in trips.items())]
+        table["trips"] = trips
     return "\n".join(lines) + "\n"
 
 
@@ -463,9 +478,9 @@ def main():
         bench = Bench(args, folder)
         try:
             for what in args.what.split(","):
-                if what not in ("waf", "proxy", "allocator", "isolation"):
+                if what not in ("waf", "proxy", "allocator", "isolation", "limits"):
                     sys.exit(f"bench: --what: found {what}; "
-                             "allowed: waf, proxy, allocator, isolation")
+                             "allowed: waf, proxy, allocator, isolation, limits")
                 results[what] = getattr(bench, what)()
                 print(markdown(what, results[what]), flush=True)
         finally:

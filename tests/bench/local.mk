@@ -1,5 +1,5 @@
 # tests/bench: `make bench` puts Yett beside its peers; see bench.py
-EXTRA_DIST += tests/bench/bench.py
+EXTRA_DIST += tests/bench/bench.py tests/bench/limits.py
 BENCH = waf,proxy
 BENCH_FLAGS =
 bench_allocators = tcmalloc mimalloc system
