@@ -12,8 +12,10 @@ system_tests = \
 	tests/system/test_http_answers.py \
 	tests/system/test_http_requests.py \
 	tests/system/test_isolation.py \
+	tests/system/test_limits.py \
 	tests/system/test_paths.py \
 	tests/system/test_process.py \
+	tests/system/test_redis_failures.py \
 	tests/system/test_robust.py \
 	tests/system/test_secrets.py \
 	tests/system/test_streaming.py \
@@ -26,7 +28,9 @@ system_tests = \
 	tests/system/yett_test/certs.py \
 	tests/system/yett_test/client.py \
 	tests/system/yett_test/gateway.py \
+	tests/system/yett_test/load.py \
 	tests/system/yett_test/origin.py \
+	tests/system/yett_test/redis.py \
 	tests/system/yett_test/wait.py
 EXTRA_DIST += $(system_tests) tests/system/system.sh tests/system/soak.py \
 	tests/system/crs/fetch.py tests/system/crs/run.py \

@@ -189,6 +189,7 @@ class Gateway(Process):
             "logs": {"access": {"path": str(folder / "access.log")},
                      "audit": {"path": str(folder / "audit.log")},
                      "error": {"path": "stderr", "level": "info"}},
+            "admin": {"socket": str(folder / "control.sock")},
         }
         return merge(base, copy.deepcopy(config))
 
