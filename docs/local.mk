@@ -1,6 +1,17 @@
 # docs: the manual page, the guide, the design
 dist_man_MANS += docs/man/yett.1
-nobase_dist_doc_DATA = docs/threat-model.md \
-	docs/design/architecture.md docs/design/layers.md docs/design/ratelimit.md \
-	docs/guide/index.md docs/guide/quickstart.md docs/guide/configuration.md \
-	docs/guide/http.md docs/guide/tls.md docs/guide/access.md docs/guide/waf.md docs/guide/audit.md docs/guide/operating.md
+nobase_dist_doc_DATA = \
+	docs/threat-model.md \
+	docs/design/architecture.md \
+	docs/design/layers.md \
+	docs/design/ratelimit.md \
+	docs/guide/access.md \
+	docs/guide/audit.md \
+	docs/guide/configuration.md \
+	docs/guide/http.md \
+	docs/guide/index.md \
+	docs/guide/limits.md \
+	docs/guide/operating.md \
+	docs/guide/quickstart.md \
+	docs/guide/tls.md \
+	docs/guide/waf.md
