@@ -37,8 +37,10 @@ finish_limit(struct reader *r, void *object, const struct node *node)
 {
 	struct conf_limit *limit = object;
 	const struct node *cost = node_member(node, "cost");
+	const struct node *rate = node_member(node, "rate");
 	size_t i;
 
+	limit->rate = rate != NULL ? reader_strdup(r, rate->text) : "";
 	limit->keys = reader_alloc(r, (limit->key.n + 1) * sizeof(*limit->keys));
 	for (i = 0; i < limit->key.n; i++) {
 		limit->keys[i] = take_key(limit->key.v[i]);
