@@ -24,11 +24,15 @@ ratelimit_libratelimit_a_SOURCES = \
 if HAVE_CMOCKA
 check_PROGRAMS += \
 	tests/unit/test_bucket \
+	tests/unit/test_bucket_lua \
 	tests/unit/test_lease \
 	tests/unit/test_table
 endif
 tests_unit_test_bucket_SOURCES = tests/unit/test_bucket.c
 tests_unit_test_bucket_LDADD = ratelimit/libratelimit.a gateway/base/libbase.a $(CMOCKA_LIBS)
+tests_unit_test_bucket_lua_SOURCES = tests/unit/test_bucket_lua.c
+tests_unit_test_bucket_lua_LDADD = ratelimit/libratelimit.a gateway/base/libbase.a \
+	$(HIREDIS_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_lease_SOURCES = tests/unit/test_lease.c
 tests_unit_test_lease_LDADD = ratelimit/libratelimit.a gateway/base/libbase.a $(CMOCKA_LIBS)
 tests_unit_test_table_SOURCES = tests/unit/test_table.c
