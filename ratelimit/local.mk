@@ -26,6 +26,8 @@ check_PROGRAMS += \
 	tests/unit/test_bucket \
 	tests/unit/test_bucket_lua \
 	tests/unit/test_lease \
+	tests/unit/test_limit_fields \
+	tests/unit/test_limit_key \
 	tests/unit/test_table
 endif
 tests_unit_test_bucket_SOURCES = tests/unit/test_bucket.c
@@ -35,6 +37,11 @@ tests_unit_test_bucket_lua_LDADD = ratelimit/libratelimit.a gateway/base/libbase
 	$(HIREDIS_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_lease_SOURCES = tests/unit/test_lease.c
 tests_unit_test_lease_LDADD = ratelimit/libratelimit.a gateway/base/libbase.a $(CMOCKA_LIBS)
+tests_unit_test_limit_fields_SOURCES = tests/unit/test_limit_fields.c
+tests_unit_test_limit_fields_LDADD = ratelimit/libratelimit.a gateway/base/libbase.a \
+	$(CMOCKA_LIBS)
+tests_unit_test_limit_key_SOURCES = tests/unit/test_limit_key.c
+tests_unit_test_limit_key_LDADD = ratelimit/libratelimit.a gateway/base/libbase.a $(CMOCKA_LIBS)
 tests_unit_test_table_SOURCES = tests/unit/test_table.c
 tests_unit_test_table_LDADD = ratelimit/libratelimit.a gateway/base/libbase.a $(CMOCKA_LIBS)
 # What runs inside Redis, as C source.
