@@ -18,6 +18,7 @@ detail_of(struct request *req, const char *what, const struct conf_access_rule *
 static void
 judge(struct request *req, struct acl_verdict *verdict)
 {
+	const struct uri_target *target;
 	struct acl_subject subject;
 
 	memset(verdict, 0, sizeof(*verdict));
@@ -28,7 +29,9 @@ judge(struct request *req, struct acl_verdict *verdict)
 	subject.continent = req->geo.continent;
 	subject.asn = req->geo.asn;
 	subject.method = req->http.method;
-	subject.path = req->http.target.decoded;
+	target = &req->http.target;
+	subject.path = target->decoded;
+	subject.slashed = target->has_encoded_slash ? target->slashed : SPAN_NONE;
 	acl_judge(req->place->acl, &subject, verdict);
 	if (verdict->logged != NULL)
 		request_notice(req, "acl",

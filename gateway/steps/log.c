@@ -100,6 +100,15 @@ write_records(struct request *req, const struct record *r)
 	write_line(snap->access, line);
 }
 
+/* A wrong password counts; none does not (that is how browsers find out that one is
+ * wanted), nor one that nobody had the time to check. */
+static bool
+is_counted(const struct request *req)
+{
+	return (strcmp(req->refusal.reason, "auth") != 0 ||
+		(req->refusal.status == 401 && req->claim != NULL && req->claim->given));
+}
+
 /* Refusals lead to bans. A trusted proxy is never banned: it is many clients, and
  * when it speaks for itself it asks whether we live. */
 static void
@@ -113,10 +122,11 @@ count_refusal(struct request *req)
 	if (refusal->reason == NULL || req->client.family == NETADDR_UNIX ||
 	    identity_is_trusted(req->snap->identity, &req->client))
 		return;
-	if (strcmp(refusal->reason, "ban") != 0)
-		bans_refused(
-		    bans, &req->client_key, refusal->reason, req->id, req->began_wall_us);
-	else if (!req->conn->gone)
+	if (strcmp(refusal->reason, "ban") != 0) {
+		if (is_counted(req))
+			bans_refused(bans, &req->client_key, refusal->reason, req->id,
+			    req->began_wall_us);
+	} else if (!req->conn->gone)
 		bans_page_shown(bans, &req->client);
 }
 
