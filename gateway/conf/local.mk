@@ -39,13 +39,17 @@ gateway_conf_libconf_a_SOURCES = \
 if HAVE_CMOCKA
 check_PROGRAMS += \
 	tests/unit/test_conf \
+	tests/unit/test_conf_control \
 	tests/unit/test_conf_files \
 	tests/unit/test_conf_reference \
 	tests/unit/test_conf_value
 endif
+CONF_RIG = tests/unit/conf_rig.c tests/unit/conf_rig.h
 CONF_TEST_LIBS = gateway/conf/libconf.a gateway/base/libbase.a $(YAML_LIBS) $(CMOCKA_LIBS)
-tests_unit_test_conf_SOURCES = tests/unit/test_conf.c
+tests_unit_test_conf_SOURCES = tests/unit/test_conf.c $(CONF_RIG)
 tests_unit_test_conf_LDADD = $(CONF_TEST_LIBS)
+tests_unit_test_conf_control_SOURCES = tests/unit/test_conf_control.c $(CONF_RIG)
+tests_unit_test_conf_control_LDADD = $(CONF_TEST_LIBS)
 tests_unit_test_conf_files_SOURCES = tests/unit/test_conf_files.c
 tests_unit_test_conf_files_LDADD = $(CONF_TEST_LIBS)
 tests_unit_test_conf_reference_SOURCES = tests/unit/test_conf_reference.c

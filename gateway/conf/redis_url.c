@@ -103,7 +103,7 @@ take_master(struct reader *r, struct conf_redis *redis, struct span name)
 static const char *
 take_path(struct reader *r, struct conf_redis *redis, struct span path)
 {
-	struct span master;
+	struct span master = SPAN_NONE;
 
 	switch (redis->kind) {
 	case CONF_REDIS_SINGLE: return (path.n == 0 ? NULL : take_database(redis, path));

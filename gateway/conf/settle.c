@@ -259,6 +259,10 @@ fill_in(struct reader *r)
 			memcpy(host, "yett", sizeof("yett"));
 		cf->node = reader_strdup(r, span_of(host));
 	}
+	if (cf->redis.unix_path == NULL)
+		cf->redis.unix_path = "";
+	if (cf->redis.master == NULL)
+		cf->redis.master = "";
 	if (conf_find_policy(cf, "default") != NULL)
 		return;
 	v = cf->policies;

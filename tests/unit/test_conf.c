@@ -16,92 +16,12 @@
 
 #include "gateway/base/check.h"
 #include "gateway/conf/document.h"
-
-#define COUNT(table) (sizeof(table) / sizeof(table)[0])
-
-/* What every configuration needs; tests add to it. Five lines. */
-#define START                               \
-	"listeners:\n"                      \
-	"  - address: \"127.0.0.1:8080\"\n" \
-	"sites:\n"                          \
-	"  - hosts: [example.com]\n"        \
-	"    pool: p\n"
-#define POOL "pools: { p: { servers: [ { url: \"http://127.0.0.1:3000\" } ] } }\n"
-#define BASE START POOL
-#define POLICY(rest) BASE "policies: { x: { " rest " } }\n"
-#define EXCLUDE(rest) POLICY("exclude: [ { " rest " } ]")
-#define SITE(rest) \
-	POOL "listeners: [ { address: \"127.0.0.1:1\" } ]\nsites: [ { " rest " } ]\n"
-#define SERVER(url) START "pools: { p: { servers: [ { url: \"" url "\" } ] } }\n"
-
-static struct conf *
-load(struct span yaml, struct conf_problems *problems)
-{
-	return (conf_load_text("t.yaml", yaml, problems));
-}
-
-/* All problems, one a line. */
-static char *
-problems_text(struct conf_problems *problems)
-{
-	struct text t;
-	char *out;
-	size_t i;
-
-	text_init(&t, 1 << 20);
-	for (i = 0; i < problems->n; i++) {
-		conf_problem_text(&problems->v[i], &t);
-		text_putc(&t, '\n');
-	}
-	out = span_strdup(text_span(&t));
-	text_free(&t);
-	conf_problems_free(problems);
-	return (out);
-}
-
-struct fault {
-	const char *yaml;
-	const char *told; /* the start of the only problem; NULL: none */
-	const char *why;
-};
-
-static bool
-is_told(const struct fault *row)
-{
-	struct conf_problems problems;
-	struct conf *cf = load(span_of(row->yaml), &problems);
-	size_t count = problems.n;
-	char *text = problems_text(&problems);
-	bool good;
-
-	if (row->told == NULL)
-		good = count == 0 && cf != NULL;
-	else
-		good = count == 1 && cf == NULL &&
-		       strncmp(text, row->told, strlen(row->told)) == 0;
-	if (!good)
-		print_error("%s:\n%s\ntold as\n%snot\n%s\n", row->why, row->yaml, text,
-		    row->told != NULL ? row->told : "");
-	free(text);
-	conf_free(&cf);
-	return (good);
-}
-
-static void
-check_faults(const struct fault *rows, size_t n)
-{
-	size_t i, bad = 0;
-
-	for (i = 0; i < n; i++)
-		if (!is_told(&rows[i]))
-			bad++;
-	assert_int_equal(bad, 0);
-}
+#include "tests/unit/conf_rig.h"
 
 static void
 test_yaml_faults(void **state)
 {
-	static const struct fault rows[] = {
+	static const struct conf_fault rows[] = {
 		{ BASE, NULL, "sound" },
 		{ "---\n" BASE "...\n", NULL, "document marks" },
 		{ "\xef\xbb\xbf" BASE, NULL, "byte order mark" },
@@ -141,13 +61,13 @@ test_yaml_faults(void **state)
 	};
 
 	(void)state;
-	check_faults(rows, COUNT(rows));
+	conf_check_faults(rows, COUNT(rows));
 }
 
 static void
 test_field_faults(void **state)
 {
-	static const struct fault rows[] = {
+	static const struct conf_fault rows[] = {
 		{ BASE "nod: x\n",
 		    "t.yaml:7:1: nod: unknown field; did you mean \"node\"?",
 		    "misspelt" },
@@ -228,13 +148,13 @@ test_field_faults(void **state)
 	};
 
 	(void)state;
-	check_faults(rows, COUNT(rows));
+	conf_check_faults(rows, COUNT(rows));
 }
 
 static void
 test_listener_and_pool_faults(void **state)
 {
-	static const struct fault rows[] = {
+	static const struct conf_fault rows[] = {
 		{ BASE "admin: {}\n", NULL, "an empty mapping asks for nothing" },
 		{ POOL "sites: [ { hosts: a, pool: p } ]\nlisteners: [ { address: "
 		       "nowhere } ]\n",
@@ -321,13 +241,13 @@ test_listener_and_pool_faults(void **state)
 	};
 
 	(void)state;
-	check_faults(rows, COUNT(rows));
+	conf_check_faults(rows, COUNT(rows));
 }
 
 static void
 test_policy_faults(void **state)
 {
-	static const struct fault rows[] = {
+	static const struct conf_fault rows[] = {
 		{ POLICY("crs: { paranoia: 5 }"),
 		    "t.yaml:7:35: policies.x.crs.paranoia: found \"5\"; allowed: a whole "
 		    "number, "
@@ -412,13 +332,13 @@ test_policy_faults(void **state)
 	};
 
 	(void)state;
-	check_faults(rows, COUNT(rows));
+	conf_check_faults(rows, COUNT(rows));
 }
 
 static void
 test_site_faults(void **state)
 {
-	static const struct fault rows[] = {
+	static const struct conf_fault rows[] = {
 		{ SITE("hosts: ['*', '*.a.example', A.example., '[::1]', 192.0.2.1], "
 		       "pool: p"),
 		    NULL, "all forms" },
@@ -493,13 +413,13 @@ test_site_faults(void **state)
 	};
 
 	(void)state;
-	check_faults(rows, COUNT(rows));
+	conf_check_faults(rows, COUNT(rows));
 }
 
 static void
 test_not_built(void **state)
 {
-	static const struct fault rows[] = {
+	static const struct conf_fault rows[] = {
 		{ BASE "cache: { memory: 1GiB }\n", "t.yaml:7:8: cache: not built yet;",
 		    "mapping" },
 		{ BASE "cache: { memry: 1GiB }\n",
@@ -532,7 +452,7 @@ test_not_built(void **state)
 	};
 
 	(void)state;
-	check_faults(rows, COUNT(rows));
+	conf_check_faults(rows, COUNT(rows));
 }
 
 static void
@@ -559,12 +479,12 @@ test_all_at_once(void **state)
 	size_t i;
 
 	(void)state;
-	assert_null(load(SPAN("") /* everything is missing */, &problems));
+	assert_null(conf_rig_load(SPAN("") /* everything is missing */, &problems));
 	assert_int_equal(problems.n, 2);
 	conf_problems_free(&problems);
-	assert_null(load(span_of(yaml), &problems));
+	assert_null(conf_rig_load(span_of(yaml), &problems));
 	assert_int_equal(problems.n, COUNT(told));
-	line = text = problems_text(&problems);
+	line = text = conf_problems_text(&problems);
 	for (i = 0; i < COUNT(told); i++) {
 		if (strncmp(line, told[i], strlen(told[i])) != 0)
 			fail_msg("problem %zu is %s", i, line);
@@ -579,7 +499,7 @@ test_defaults(void **state)
 	static const char *const methods[] = { "GET", "HEAD", "POST", "PUT", "PATCH",
 		"DELETE", "OPTIONS" };
 	struct conf_problems problems;
-	struct conf *cf = load(span_of(BASE), &problems);
+	struct conf *cf = conf_rig_load(span_of(BASE), &problems);
 	const struct conf_policy *policy;
 	const struct conf_pool *pool;
 	size_t i;
@@ -668,14 +588,14 @@ test_values(void **state)
 	    "logs: { access: { path: stdout, format: combined }, error: { level: debug } "
 	    "}\n";
 	struct conf_problems problems;
-	struct conf *cf = load(span_of(yaml), &problems);
+	struct conf *cf = conf_rig_load(span_of(yaml), &problems);
 	char here[4096], want[4200];
 	const struct conf_server *servers;
 	const struct conf_policy *policy;
 
 	(void)state;
 	if (cf == NULL)
-		fail_msg("%s", problems_text(&problems));
+		fail_msg("%s", conf_problems_text(&problems));
 	assert_string_equal(cf->node, "n1");
 	assert_int_equal(cf->threads, 3);
 	assert_true(cf->n_listeners == 2 && cf->listeners[0].tls &&
@@ -729,7 +649,7 @@ test_bounds(void **state)
 	for (i = 0; i < COUNT(pieces); i++) {
 		for (n = 0; n + strlen(pieces[i]) <= room / 8; n += strlen(pieces[i]))
 			memcpy(text + n, pieces[i], strlen(pieces[i]));
-		assert_null(load(span_mem(text, n), &problems));
+		assert_null(conf_rig_load(span_mem(text, n), &problems));
 		assert_true(problems.n > 0 && problems.n <= 500);
 		conf_problems_free(&problems);
 	}
@@ -737,10 +657,10 @@ test_bounds(void **state)
 	n = 9;
 	for (; n + 4 <= room; n += 4)
 		memcpy(text + n, "{}, ", 4);
-	assert_null(load(span_mem(text, n), &problems));
+	assert_null(conf_rig_load(span_mem(text, n), &problems));
 	conf_problems_free(&problems);
 	memset(text, ' ', room + 1);
-	assert_null(load(span_mem(text, room + 1), &problems));
+	assert_null(conf_rig_load(span_mem(text, room + 1), &problems));
 	assert_int_equal(problems.n, 1);
 	assert_non_null(strstr(problems.v[0].text, "larger than 1 MiB"));
 	conf_problems_free(&problems);
