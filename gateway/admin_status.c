@@ -135,6 +135,31 @@ files(const struct control_view *view)
 }
 
 static json_t *
+requests(const struct control_view *view)
+{
+	json_t *object, *blocked, *detected;
+	struct tally tally;
+	uint64_t all;
+	unsigned i;
+
+	workers_tally(view->workers, &tally);
+	blocked = json_object();
+	detected = json_object();
+	all = 0;
+	for (i = 0; i < TALLY_CLASSES; i++)
+		all += tally.answers[i];
+	for (i = 0; i < TALLY_REASONS; i++) {
+		put(blocked, tally_reasons[i], tally.blocked[i]);
+		put(detected, tally_reasons[i], tally.detected[i]);
+	}
+	object = json_object();
+	put(object, "answered", all);
+	json_object_set_new(object, "blocked", blocked);
+	json_object_set_new(object, "detected", detected);
+	return (object);
+}
+
+static json_t *
 log_figures(const struct log_file *file)
 {
 	json_t *object;
@@ -159,6 +184,7 @@ admin_status(struct control_view *view, const json_t *question, json_t *answer)
 	put_text(answer, "started", time);
 	put(answer, "threads", view->snap->conf->threads);
 	put(answer, "connections", workers_connections(view->workers));
+	json_object_set_new(answer, "requests", requests(view));
 	json_object_set_new(answer, "sharing", sharing(view));
 	json_object_set_new(answer, "redis", redis(view));
 	json_object_set_new(answer, "limits", limits(view));

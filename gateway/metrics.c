@@ -74,6 +74,30 @@ put_process(const struct control_view *view, struct text *out)
 }
 
 static void
+put_requests(const struct control_view *view, struct text *out)
+{
+	struct tally tally;
+	unsigned i;
+
+	workers_tally(view->workers, &tally);
+	head(out, "yett_requests_total", "counter",
+	    "Requests by the class of their answer's status; 0xx: the client left.");
+	for (i = 0; i < TALLY_CLASSES; i++)
+		text_printf(out, "yett_requests_total{status=\"%uxx\"} %" PRIuFAST64 "\n",
+		    i, tally.answers[i]);
+	head(out, "yett_refusals_total", "counter",
+	    "Requests refused, or detected where nothing enforces, by audit reason.");
+	for (i = 0; i < TALLY_REASONS; i++)
+		text_printf(out,
+		    "yett_refusals_total{reason=\"%s\",action=\"blocked\"} %" PRIuFAST64
+		    "\n"
+		    "yett_refusals_total{reason=\"%s\",action=\"detected\"} %" PRIuFAST64
+		    "\n",
+		    tally_reasons[i], tally.blocked[i], tally_reasons[i],
+		    tally.detected[i]);
+}
+
+static void
 put_log(struct text *out, const char *name, const struct log_file *file)
 {
 	if (file == NULL)
@@ -205,6 +229,7 @@ make_page(struct metrics *m)
 {
 	text_reset(&m->page);
 	put_process(m->view, &m->page);
+	put_requests(m->view, &m->page);
 	put_logs(m->view, &m->page);
 	put_limits(m->view, &m->page);
 	put_sharing(m->view, &m->page);

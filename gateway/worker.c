@@ -340,6 +340,16 @@ workers_connections(const struct workers *all)
 	return (connlimit_total(all->limits));
 }
 
+void
+workers_tally(const struct workers *all, struct tally *sum_r)
+{
+	uint32_t i;
+
+	memset(sum_r, 0, sizeof(*sum_r));
+	for (i = 0; i < all->n_threads; i++)
+		tally_sum(sum_r, &all->threads[i].worker.tally);
+}
+
 bool
 workers_ended(const struct workers *all)
 {

@@ -7,6 +7,7 @@
 #include "gateway/base/err.h"
 #include "gateway/loop/loop.h"
 #include "gateway/request/snapshot.h"
+#include "gateway/request/tally.h"
 
 struct workers;
 
@@ -16,8 +17,9 @@ enum err_code workers_start(struct workers **workers_r, struct snapshot *, struc
 /* Posts `done` on `home` once every worker thread has passed a quiet point: nothing
  * that one of them read before is in use any more. One round at a time. */
 void workers_round(struct workers *, struct loop *home, struct loop_message *done);
-/* Connections of clients that are open; any thread. */
+/* Connections of clients that are open, and what became of requests; any thread. */
 uint32_t workers_connections(const struct workers *);
+void workers_tally(const struct workers *, struct tally *sum_r);
 /* No new connections; idle ones close, the others after their answer. */
 void workers_drain(struct workers *);
 /* Have all threads come to their end? */

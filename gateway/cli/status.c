@@ -104,6 +104,32 @@ print_files(const json_t *files)
 	}
 }
 
+/* "blocked: waf 12, limit 3" */
+static void
+print_reasons(const char *label, json_t *reasons)
+{
+	const char *reason, *before = " ";
+	json_t *count;
+
+	printf("%-14s", label);
+	json_object_foreach(reasons, reason, count)
+	{
+		if (json_integer_value(count) == 0)
+			continue;
+		printf("%s%s %lld", before, reason, (long long)json_integer_value(count));
+		before = ", ";
+	}
+	puts(before[0] == ' ' ? " none" : "");
+}
+
+static void
+print_requests(const json_t *requests)
+{
+	printf("%-14s %lld\n", "requests", number_of(requests, "answered"));
+	print_reasons("blocked", json_object_get(requests, "blocked"));
+	print_reasons("detected", json_object_get(requests, "detected"));
+}
+
 static void
 print_log(const char *label, const json_t *log)
 {
@@ -123,6 +149,7 @@ print_status(const json_t *s)
 	    text_of(s, "version"), text_of(s, "started"));
 	printf("%-14s %lld, %lld worker threads\n", "connections",
 	    number_of(s, "connections"), number_of(s, "threads"));
+	print_requests(json_object_get(s, "requests"));
 	print_state("limits", json_object_get(s, "sharing"), "state");
 	printf(", %lld gateways\n", number_of(json_object_get(s, "sharing"), "nodes"));
 	if (json_is_object(redis)) {

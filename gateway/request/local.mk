@@ -18,6 +18,8 @@ gateway_request_librequest_a_SOURCES = \
 	gateway/request/spool.c \
 	gateway/request/spool.h \
 	gateway/request/step.h \
+	gateway/request/tally.c \
+	gateway/request/tally.h \
 	gateway/request/waf_call.c \
 	gateway/request/waf_call.h \
 	gateway/request/worker.h

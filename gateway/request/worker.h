@@ -15,6 +15,7 @@
 #include "gateway/loop/loop.h"
 #include "gateway/net/listener.h"
 #include "gateway/request/snapshot.h"
+#include "gateway/request/tally.h"
 #include "gateway/upstream/upstream.h"
 
 struct conn;
@@ -33,6 +34,7 @@ struct worker {
 	unsigned hashing;			/* passwords of ours at the hashers */
 	struct buf_pool *buffers;
 	struct id_source ids;
+	struct tally tally;
 	struct text line;			/* of a log record being made */
 	char date[CLOCK_HTTP_MAX];		/* for Date fields, */
 	int64_t date_second;			/* of this second */

@@ -146,6 +146,7 @@ step_log(struct request *req)
 	fill_record(req, &record);
 	record.limit = fill_limit(req, &limit);
 	write_records(req, &record);
+	tally_add(&req->worker->tally, record.status, record.reason, record.blocked);
 	count_refusal(req);
 	return (STEP_NEXT);
 }
