@@ -17,7 +17,8 @@
 struct watched_ops {
 	const char *area;	/* for the error log: "geo" */
 	/* `data` is the caller's of watched_new. Errors name the file and line. */
-	enum err_code (*load)(void **object_r, const char *path, void *data, struct err *);
+	enum err_code (*load)(void **object_r, const char *path, void *data,
+	    struct err *);
 	void (*free)(void *object);
 	/* One line for the error log of what was loaded; may be NULL. */
 	void (*describe)(const void *object, char *out, size_t size);
