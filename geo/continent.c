@@ -38,11 +38,11 @@ static const struct {
 uint8_t
 continent_of_code(const char code[2])
 {
-	uint8_t i;
+	unsigned i;
 
 	for (i = 1; i < N_CONTINENTS; i++)
 		if (CONTINENTS[i].code[0] == code[0] && CONTINENTS[i].code[1] == code[1])
-			return (i);
+			return ((uint8_t)i);
 	return (CONTINENT_UNKNOWN);
 }
 
@@ -50,12 +50,12 @@ uint8_t
 continent_of_country(const char country[2])
 {
 	const char *p;
-	uint8_t i;
+	unsigned i;
 
 	for (i = 1; i < N_CONTINENTS; i++)
 		for (p = CONTINENTS[i].countries; *p != '\0'; p += 3)
 			if (p[0] == country[0] && p[1] == country[1])
-				return (i);
+				return ((uint8_t)i);
 	return (CONTINENT_UNKNOWN);
 }
 

@@ -228,7 +228,7 @@ static enum err_code
 check_content(struct geo_db *db, struct err *e)
 {
 	struct opening o = { .db = db };
-	struct tree_counts counts;
+	struct tree_visit visit = { .leaf = take_record, .data = &o };
 	enum err_code rc;
 
 	o.values.base = db->mm.data_section;
@@ -237,9 +237,9 @@ check_content(struct geo_db *db, struct err *e)
 	 * more for each pointer to something around it. */
 	o.values.budget = UINT64_C(4) * db->data_bytes + 1024;
 	o.values.seen = mem_zalloc(db->data_bytes / 8 + 1);
-	rc = tree_check(&db->mm, db->data_bytes, take_record, &o, &counts, e);
+	rc = tree_check(&db->mm, db->data_bytes, &visit, e);
 	free(o.values.seen);
-	db->networks = counts.networks;
+	db->networks = visit.networks;
 	if (rc != ERR_OK)
 		return (rc);
 	if (!geo_db_has(db, FIELDS_COUNTRY) && !geo_db_has(db, FIELDS_CONTINENT) &&

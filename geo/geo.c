@@ -131,7 +131,7 @@ set_both(struct geo_place *place, const char *word)
 void
 geo_find(const struct geo *geo, const struct netaddr *addr, struct geo_place *place_r)
 {
-	struct geo_place place = { .asn = 0 };
+	struct geo_place place;
 
 	CHECK_OBJ(geo, GEO_MAGIC);
 	memset(place_r, 0, sizeof *place_r);

@@ -18,9 +18,12 @@ bool geo_db_has(const struct geo_db *, enum fields_kind);
  * data section; no node leads back to itself; no way is longer than an address has
  * bits. `leaf` is called for each record that points at data, with the offset in
  * the data section, and returns NULL or what is wrong. */
-struct tree_counts { uint64_t networks; };
-enum err_code tree_check(const MMDB_s *, size_t data_bytes,
-    const char *(*leaf)(void *data, uint32_t offset), void *data,
-    struct tree_counts *counts_r, struct err *);
+struct tree_visit {
+	const char *(*leaf)(void *data, uint32_t offset);
+	void *data;
+	uint64_t networks;	/* out: records that point at data */
+};
+enum err_code tree_check(const MMDB_s *, size_t data_bytes, struct tree_visit *,
+    struct err *);
 
 #endif

@@ -25,12 +25,10 @@ struct step {
 struct walk {
 	const MMDB_s *mm;
 	size_t data_bytes;
-	const char *(*leaf)(void *data, uint32_t offset);
-	void *data;
+	struct tree_visit *visit;
 	uint8_t *height; /* of each node: UNSEEN, ON_THE_WAY, or nodes below and itself */
 	struct step steps[DEPTH_MAX];
 	unsigned depth;
-	uint64_t networks;
 };
 
 static enum err_code
@@ -70,8 +68,8 @@ look_at(struct walk *w, uint32_t from, uint64_t record, struct err *e)
 	if (offset < SEPARATOR || offset - SEPARATOR >= w->data_bytes)
 		return (err_set(e, ERR_FORMAT,
 		    "node %u of the search tree points outside of the data", from));
-	w->networks++;
-	problem = w->leaf(w->data, (uint32_t)(offset - SEPARATOR));
+	w->visit->networks++;
+	problem = w->visit->leaf(w->visit->data, (uint32_t)(offset - SEPARATOR));
 	if (problem != NULL)
 		return (err_set(e, ERR_FORMAT, "the record at %u of the data %s",
 		    (uint32_t)(offset - SEPARATOR), problem));
@@ -114,19 +112,15 @@ follow(struct walk *w, struct err *e)
 }
 
 enum err_code
-tree_check(const MMDB_s *mm, size_t data_bytes,
-    const char *(*leaf)(void *data, uint32_t offset), void *data,
-    struct tree_counts *counts_r, struct err *e)
+tree_check(const MMDB_s *mm, size_t data_bytes, struct tree_visit *visit, struct err *e)
 {
-	struct walk w = {
-		.mm = mm, .data_bytes = data_bytes, .leaf = leaf, .data = data
-	};
+	struct walk w = { .mm = mm, .data_bytes = data_bytes, .visit = visit };
 	enum err_code rc;
 
 	CHECK(mm->depth <= DEPTH_MAX && mm->metadata.node_count > 0);
 	w.height = mem_zalloc(mm->metadata.node_count);
+	visit->networks = 0;
 	rc = follow(&w, e);
 	free(w.height);
-	counts_r->networks = w.networks;
 	return (rc);
 }

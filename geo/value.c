@@ -163,9 +163,22 @@ was_seen(struct value_check *c, size_t at)
 }
 
 static const char *
+head_problem(const struct head *h, bool is_key)
+{
+	if (!TYPES[h->type].allowed)
+		return ("has a type that is not for data");
+	if (is_key && h->type != TYPE_TEXT)
+		return ("has a key that is not text");
+	if (h->size < TYPES[h->type].least || h->size > TYPES[h->type].most)
+		return ("has a number of a wrong size");
+	return (NULL);
+}
+
+static const char *
 look_at(struct walk *w, struct value_check *c, bool is_key)
 {
 	size_t resume = 0;
+	const char *problem;
 	bool jumped;
 	struct head h;
 
@@ -183,12 +196,9 @@ look_at(struct walk *w, struct value_check *c, bool is_key)
 		if (!is_key && was_seen(c, target))
 			return (NULL);
 	}
-	if (!TYPES[h.type].allowed)
-		return ("has a type that is not for data");
-	if (is_key && h.type != TYPE_TEXT)
-		return ("has a key that is not text");
-	if (h.size < TYPES[h.type].least || h.size > TYPES[h.type].most)
-		return ("has a number of a wrong size");
+	problem = head_problem(&h, is_key);
+	if (problem != NULL)
+		return (problem);
 	if (is_container(h.type))
 		return (enter(w, c, &h, resume, jumped));
 	if (h.type == TYPE_BOOLEAN)

@@ -66,7 +66,7 @@ load_word(void **object_r, const char *path, void *data, struct err *e)
 	return (ERR_OK);
 }
 
-static struct place *the_place; /* lint: global: `free` has no data argument */
+static struct place *the_place;
 
 static void
 free_word(void *object)
