@@ -152,6 +152,28 @@ bans_news_keep(struct bans *b, const struct bans_news *news)
 }
 
 void
+bans_news_forget_refusals(struct bans *b)
+{
+	struct bans_shard *shard;
+	struct bans_watch *w;
+	unsigned s;
+
+	CHECK_OBJ(b, BANS_MAGIC);
+	if (atomic_load_explicit(&b->news, RELAXED) == 0)
+		return;
+	for (s = 0; s < BANS_SHARDS; s++) {
+		shard = &b->shards[s];
+		lock_take(&shard->lock);
+		while ((w = bans_table_dequeue(&shard->watched)) != NULL) {
+			atomic_fetch_sub_explicit(&b->news, 1, RELAXED);
+			w->untold = 0;
+			w->untold_kinds = 0;
+		}
+		lock_release(&shard->lock);
+	}
+}
+
+void
 bans_news_all(struct bans *b, int64_t wall_us)
 {
 	struct bans_shard *shard;

@@ -36,6 +36,8 @@ bool bans_news_take(struct bans *, struct bans_news *);
 /* It could not be told; it will be taken again. Refusals are not: they would be
  * counted late. */
 void bans_news_keep(struct bans *, const struct bans_news *);
+/* Nobody will be told of the refusals until now. */
+void bans_news_forget_refusals(struct bans *);
 /* Every ban that holds is news again. */
 void bans_news_all(struct bans *, int64_t wall_us);
 

@@ -5,7 +5,9 @@ gateway_access_libaccess_a_SOURCES = \
 	gateway/access/bans.c gateway/access/bans.h \
 	gateway/access/bans_inner.h \
 	gateway/access/bans_news.c gateway/access/bans_news.h \
-	gateway/access/bans_share.h \
+	gateway/access/bans_record.c gateway/access/bans_record.h \
+	gateway/access/bans_scripts.h \
+	gateway/access/bans_share.c gateway/access/bans_share.h \
 	gateway/access/bans_table.c gateway/access/bans_table.h \
 	gateway/access/bans_watch.c \
 	gateway/access/bans_window.c gateway/access/bans_window.h \
@@ -41,3 +43,15 @@ endif
 tests_unit_test_bans_SOURCES = tests/unit/test_bans.c
 tests_unit_test_bans_LDADD = gateway/access/libaccess.a gateway/base/libbase.a \
 	$(CMOCKA_LIBS)
+# What runs inside Redis, as C source.
+nodist_gateway_access_libaccess_a_SOURCES = \
+	gateway/access/bans_client_lua.c \
+	gateway/access/bans_index_lua.c
+CLEANFILES += $(nodist_gateway_access_libaccess_a_SOURCES)
+EXTRA_DIST += gateway/access/bans_client.lua gateway/access/bans_index.lua
+gateway/access/bans_client_lua.c: gateway/access/bans_client.lua gateway/redis/embed.sh
+	$(EMBED_LUA) $(srcdir)/gateway/access/bans_client.lua bans_client_script >$@.tmp && \
+		mv $@.tmp $@
+gateway/access/bans_index_lua.c: gateway/access/bans_index.lua gateway/redis/embed.sh
+	$(EMBED_LUA) $(srcdir)/gateway/access/bans_index.lua bans_index_script >$@.tmp && \
+		mv $@.tmp $@

@@ -4,13 +4,17 @@
 # [FUZZ_SECONDS=60] [FUZZ_TARGETS="uri h1_body"]` runs clang's libFuzzer for that
 # long on each; `make fuzz-merge` puts the inputs it found worth keeping into
 # the corpora of the source tree.
-FUZZ_NAMES = auth conf forwarded h1_body h1_request h1_response mask prefixes proxy_header uri waf_body
+FUZZ_NAMES = auth ban_record conf forwarded h1_body h1_request h1_response mask prefixes proxy_header uri waf_body
 FUZZ_SECONDS = 60
 FUZZ_TARGETS = $(FUZZ_NAMES)
 
 check_PROGRAMS += tests/fuzz/fuzz_auth
 tests_fuzz_fuzz_auth_SOURCES = tests/fuzz/fuzz_auth.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_auth_LDADD = gateway/access/libaccess.a gateway/conf/libconf.a gateway/base/libbase.a $(YAML_LIBS) $(CRYPT_LIBS)
+
+check_PROGRAMS += tests/fuzz/fuzz_ban_record
+tests_fuzz_fuzz_ban_record_SOURCES = tests/fuzz/fuzz_ban_record.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_ban_record_LDADD = gateway/access/libaccess.a gateway/base/libbase.a
 
 check_PROGRAMS += tests/fuzz/fuzz_conf
 tests_fuzz_fuzz_conf_SOURCES = tests/fuzz/fuzz_conf.c $(FUZZ_MAIN)
