@@ -147,6 +147,13 @@ watched_free(struct watched **watched)
 	*watched = NULL;
 }
 
+const char *
+watched_path(const struct watched *w)
+{
+	CHECK_OBJ(w, WATCHED_MAGIC);
+	return (w->path);
+}
+
 const void *
 watched_get(const struct watched *w)
 {
