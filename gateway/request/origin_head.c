@@ -33,32 +33,60 @@ is_ours(enum http_field_id id)
 }
 
 /* Fields by which proxies speak for a client, or that programs take for such
- * ("Proxy" becomes HTTP_PROXY in CGI). Yett does not send them; from a client they
- * are a claim that nobody checked. */
+ * ("Proxy" becomes HTTP_PROXY in CGI). Who the client is was decided here, and is told
+ * in X-Forwarded-For and Forwarded; from anybody else it is a claim, and those whom
+ * Yett believed spoke to Yett. */
+static const struct span speakers[] = {
+	SPAN("cf-connecting-ip"),
+	SPAN("client-ip"),
+	SPAN("fastly-client-ip"),
+	SPAN("proxy"),
+	SPAN("true-client-ip"),
+	SPAN("x-client-ip"),
+	SPAN("x-cluster-client-ip"),
+	SPAN("x-real-ip"),
+};
+
 static bool
 speaks_for_client(struct span name)
 {
-	return (span_eq_nocase(name, SPAN("proxy")) ||
-		span_eq_nocase(name, SPAN("x-real-ip")) ||
-		span_eq_nocase(span_cut(name, 0, 12), SPAN("x-forwarded-")));
+	size_t i;
+
+	for (i = 0; i < sizeof(speakers) / sizeof(speakers[0]); i++)
+		if (span_eq_nocase(name, speakers[i]))
+			return (true);
+	return (span_eq_nocase(span_cut(name, 0, 12), SPAN("x-forwarded-")) ||
+		span_eq_nocase(span_cut(name, 0, 6), SPAN("x-geo-")));
 }
 
 /* "X_Forwarded_For" is not the field X-Forwarded-For, but CGI-like origins turn
- * both into the same variable: a client must not speak for Yett that way. */
-static bool
-is_refused(const struct http_field *f)
+ * both into the same variable: a client must not speak for Yett that way. Names
+ * longer than any of ours come back cut off. */
+static struct span
+name_for_cgi(struct span name, char plain[64])
 {
-	char plain[32];
 	size_t i;
+
+	name = span_cut(name, 0, 64);
+	for (i = 0; i < name.n; i++)
+		plain[i] = name.p[i] == '_' ? '-' : name.p[i];
+	return (span_mem(plain, name.n));
+}
+
+static bool
+is_refused(const struct request *req, const struct http_field *f)
+{
+	char plain[64], believed[64];
+	struct span name, header;
 
 	if (is_ours(f->id))
 		return (true);
-	if (f->id != HTTP_OTHER || f->name.n > sizeof(plain))
+	if (f->id != HTTP_OTHER)
 		return (false);
-	for (i = 0; i < f->name.n; i++)
-		plain[i] = f->name.p[i] == '_' ? '-' : f->name.p[i];
-	return (is_ours(http_field_id(span_mem(plain, f->name.n))) ||
-		speaks_for_client(span_mem(plain, f->name.n)));
+	name = name_for_cgi(f->name, plain);
+	header = span_of(req->snap->conf->identity.header);
+	return (is_ours(http_field_id(name)) || speaks_for_client(name) ||
+		span_eq_nocase(name, name_for_cgi(header, believed)));
 }
 
 static bool
@@ -86,7 +114,7 @@ put_client_fields(const struct request *req, struct text *head)
 	fields = &req->http.fields;
 	for (i = 0; i < fields->n; i++) {
 		f = &fields->v[i];
-		if (f->hop_by_hop || is_refused(f))
+		if (f->hop_by_hop || is_refused(req, f))
 			continue;
 		if (f->id == HTTP_ACCEPT_ENCODING && wants_plain_answer(req))
 			continue;
@@ -116,27 +144,41 @@ put_via(const struct request *req, struct text *head)
 static void
 put_forwarded(const struct request *req, struct text *head)
 {
-	const struct netaddr *peer;
+	const struct netaddr *client;
 	char ip[NETADDR_TEXT_MAX];
 	struct span scheme, host;
 
-	peer = &req->conn->peer;
+	client = &req->client;
 	scheme = req->http.scheme;
 	host = req->http.host_text;
-	netaddr_ip_text(peer, ip);
-	if (peer->family != NETADDR_UNIX)
+	netaddr_ip_text(client, ip);
+	if (client->family != NETADDR_UNIX)
 		http_put_field(head, SPAN("X-Forwarded-For"), span_of(ip));
 	http_put_field(head, SPAN("X-Forwarded-Proto"), scheme);
 	if (host.n > 0)
 		http_put_field(head, SPAN("X-Forwarded-Host"), host);
 	text_put(head, SPAN("Forwarded: for="));
-	if (peer->family == NETADDR_IP6)
+	if (client->family == NETADDR_IP6)
 		put_three(head, SPAN("\"["), span_of(ip), SPAN("]\""));
 	else
-		text_puts(head, peer->family == NETADDR_UNIX ? "unknown" : ip);
+		text_puts(head, client->family == NETADDR_UNIX ? "unknown" : ip);
 	if (host.n > 0)
 		put_three(head, SPAN(";host=\""), host, SPAN("\""));
 	put_three(head, SPAN(";proto="), scheme, SPAN("\r\n"));
+}
+
+static void
+put_place(struct request *req, struct text *head)
+{
+	if (!req->snap->conf->geo.headers)
+		return;
+	request_locate(req);
+	http_put_field(head, SPAN("X-Geo-Country"), span_of(req->geo.country));
+	if (req->geo.asn == 0)
+		return;
+	text_put(head, SPAN("X-Geo-Asn: "));
+	text_put_u64(head, req->geo.asn);
+	text_put(head, SPAN("\r\n"));
 }
 
 bool
@@ -178,6 +220,7 @@ origin_head_write(struct request *req, struct text *head)
 	put_client_fields(req, head);
 	put_via(req, head);
 	put_forwarded(req, head);
+	put_place(req, head);
 	http_put_field(head, SPAN("X-Request-Id"), span_of(req->id));
 	put_framing(req, head);
 	text_put(head, SPAN("\r\n"));

@@ -24,6 +24,7 @@ rig_open(struct request_rig *rig)
 	memset(rig, 0, sizeof(*rig));
 	rig->conf.max.fields = 100;
 	rig->conf.max.header_bytes = HEADER_BYTES;
+	rig->conf.identity.header = "X-Forwarded-For";
 	rig->snapshot.magic = SNAPSHOT_MAGIC;
 	rig->snapshot.conf = &rig->conf;
 	rig->snapshot.limits.header_bytes = HEADER_BYTES;
@@ -78,6 +79,7 @@ rig_request(struct request_rig *rig, const char *head)
 	buf_take(rig->worker.buffers, in);
 	assert_int_equal(buf_put(in, head, strlen(head)), strlen(head));
 	rig->req = request_new(&rig->conn);
+	rig->req->client = rig->conn.client;
 	assert_int_equal(h1_head_push(&rig->req->head, buf_span(in)), H1_DONE);
 	assert_int_equal(request_begin(rig->req), STEP_NEXT);
 	rig->req->place = &rig->place;

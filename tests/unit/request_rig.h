@@ -20,7 +20,7 @@ struct request_rig {
 void rig_open(struct request_rig *);
 void rig_close(struct request_rig *);
 /* The request that `head` begins, parsed and canonical, no byte of its body here
- * yet. What the connection is (peer, has_tls) is set before. */
+ * yet. What the connection is (client, has_tls) is set before. */
 struct request *rig_request(struct request_rig *, const char *head);
 /* The origin's answer to it. */
 void rig_answer(struct request_rig *, const char *head);

@@ -56,6 +56,16 @@ static const struct row {
 		"X-Forwarded_Proto: https" N "X_REQUEST_ID: 1" N "Content_Length: 5" N
 		"Transfer_Encoding: chunked" N "_Host: x" N N,
 	    TOP "_Host: x" N SAYS N },
+	{ "nor by those of other proxies",
+	    TOP "CF-Connecting-IP: 10.0.0.1" N "true-client-ip: 10.0.0.1" N
+		"X-Client-IP: 10.0.0.1" N "Client_IP: 10.0.0.1" N
+		"X-Cluster-Client-Ip: 10.0.0.1" N "Fastly-Client-IP: 10.0.0.1" N
+		"CF-Ray: 1" N N,
+	    TOP "CF-Ray: 1" N SAYS N },
+	{ "nor says where it is",
+	    TOP "X-Geo-Country: DE" N "x_geo-asn: 1" N "X-GEO-Anything: 1" N
+		"X-Geography: 1" N N,
+	    TOP "X-Geography: 1" N SAYS N },
 	{ "Via grows by one", TOP "Via: 1.0 a" N "Via: 1.1 b, 1.1 c" N N,
 	    TOP "Via: 1.0 a, 1.1 b, 1.1 c, 1.1 yett" N "X-Forwarded-For: 192.0.2.7" N
 		"X-Forwarded-Proto: http" N "X-Forwarded-Host: app.test" N
@@ -143,8 +153,8 @@ test_who_the_client_is(void **state)
 
 	(void)state;
 	c->has_tls = true;
-	c->peer.family = NETADDR_IP6;
-	memcpy(c->peer.ip, "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x01", 16);
+	c->client.family = NETADDR_IP6;
+	memcpy(c->client.ip, "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x01", 16);
 	rig_request(&rig, "GET / HTTP/1.1" N "Host: [2001:DB8:0::7]:8443" N N);
 	expect("IPv6 over TLS",
 	    "GET / HTTP/1.1" N "Host: [2001:db8::7]:8443" N "Via: 1.1 yett" N
@@ -152,14 +162,51 @@ test_who_the_client_is(void **state)
 	    "X-Forwarded-Host: [2001:db8::7]:8443" N "Forwarded: for=\"[2001:db8::1]\";"
 	    "host=\"[2001:db8::7]:8443\";proto=https" N "X-Request-Id: {ID}" N N);
 	c->has_tls = false;
-	c->peer.family = NETADDR_UNIX;
+	c->client.family = NETADDR_UNIX;
 	rig_request(&rig, TOP N);
 	expect("a unix socket", TOP
 	    "Via: 1.1 yett" N "X-Forwarded-Proto: http" N "X-Forwarded-Host: app.test" N
 	    "Forwarded: for=unknown;host=\"app.test\";proto=http" N
 	    "X-Request-Id: {ID}" N N);
-	c->peer.family = NETADDR_IP4;
-	memcpy(c->peer.ip, "\xc0\x00\x02\x07", 4);
+	c->client.family = NETADDR_IP4;
+	memcpy(c->client.ip, "\xc0\x00\x02\x07", 4);
+}
+
+/* The field that is believed here is nobody's to send on. */
+static void
+test_configured_field(void **state)
+{
+	const char *in = TOP "X-Edge-Client: 10.0.0.1" N "x_edge_CLIENT: 10.0.0.1" N N;
+
+	(void)state;
+	rig_request(&rig, in);
+	expect("not configured",
+	    TOP "X-Edge-Client: 10.0.0.1" N "x_edge_CLIENT: 10.0.0.1" N SAYS N);
+	rig.conf.identity.header = "X-Edge-Client";
+	rig_request(&rig, in);
+	expect("configured", TOP SAYS N);
+	rig.conf.identity.header = "X_Edge_Client";
+	rig_request(&rig, in);
+	expect("by another spelling", TOP SAYS N);
+	rig.conf.identity.header = "X-Forwarded-For";
+}
+
+static void
+test_place(void **state)
+{
+	const char *in = TOP "X-Geo-Country: XX" N "X-Geo-Asn: 7" N N;
+	struct request *req;
+
+	(void)state;
+	rig.conf.geo.headers = true;
+	req = rig_request(&rig, in);
+	req->located = true;
+	req->geo = (struct geo_place){ .country = "DE", .asn = 64500 };
+	expect("known", TOP SAYS "X-Geo-Country: DE" N "X-Geo-Asn: 64500" N N);
+	req->geo = (struct geo_place){ .country = "unknown" };
+	expect("unknown", TOP SAYS "X-Geo-Country: unknown" N N);
+	rig.conf.geo.headers = false;
+	expect("not wanted", TOP SAYS N);
 }
 
 /* A chunked body that is here gets its length: of what was inspected and of what
@@ -211,6 +258,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows),
 		cmocka_unit_test(test_who_the_client_is),
+		cmocka_unit_test(test_configured_field),
+		cmocka_unit_test(test_place),
 		cmocka_unit_test(test_length_of_what_is_here),
 		cmocka_unit_test(test_plain_answers),
 	};
