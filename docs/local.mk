@@ -9,6 +9,7 @@ nobase_dist_doc_DATA = \
 	docs/guide/audit.md \
 	docs/guide/configuration.md \
 	docs/guide/http.md \
+	docs/guide/identity.md \
 	docs/guide/index.md \
 	docs/guide/limits.md \
 	docs/guide/operating.md \

@@ -11,6 +11,7 @@ system_tests = \
 	tests/system/test_forwarding.py \
 	tests/system/test_http_answers.py \
 	tests/system/test_http_requests.py \
+	tests/system/test_identity.py \
 	tests/system/test_isolation.py \
 	tests/system/test_limits.py \
 	tests/system/test_paths.py \

@@ -24,7 +24,6 @@ rig_open(struct request_rig *rig)
 	memset(rig, 0, sizeof(*rig));
 	rig->conf.max.fields = 100;
 	rig->conf.max.header_bytes = HEADER_BYTES;
-	rig->conf.identity.header = "X-Forwarded-For";
 	rig->snapshot.magic = SNAPSHOT_MAGIC;
 	rig->snapshot.conf = &rig->conf;
 	rig->snapshot.limits.header_bytes = HEADER_BYTES;
