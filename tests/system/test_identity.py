@@ -175,12 +175,12 @@ def speaking(gateway, mode, certificate=None, **config):
 
 def dropped(gw, source, data):
     """The connection is closed without an answer."""
-    with gw.connect(source=source) as connection:
-        try:
+    try:
+        with gw.connect(source=source) as connection:
             connection.send(data)
             return connection.rest() == b""
-        except (ConnectionError, Closed):
-            return True
+    except (ConnectionError, Closed):
+        return True
 
 
 HEADERS = [
