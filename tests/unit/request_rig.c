@@ -78,7 +78,6 @@ rig_request(struct request_rig *rig, const char *head)
 	buf_take(rig->worker.buffers, in);
 	assert_int_equal(buf_put(in, head, strlen(head)), strlen(head));
 	rig->req = request_new(&rig->conn);
-	rig->req->client = rig->conn.client;
 	assert_int_equal(h1_head_push(&rig->req->head, buf_span(in)), H1_DONE);
 	assert_int_equal(request_begin(rig->req), STEP_NEXT);
 	rig->req->place = &rig->place;
