@@ -1,5 +1,15 @@
 noinst_LIBRARIES += gateway/redis/libredis.a
 gateway_redis_libredis_a_SOURCES = \
-	gateway/redis/redis.h
+	gateway/redis/answers.c gateway/redis/answers.h \
+	gateway/redis/cluster.c \
+	gateway/redis/command.c gateway/redis/command.h \
+	gateway/redis/connect.c \
+	gateway/redis/link.c gateway/redis/link.h gateway/redis/link_inside.h \
+	gateway/redis/redis.c gateway/redis/redis.h gateway/redis/redis_inside.h \
+	gateway/redis/resolve.c gateway/redis/resolve.h \
+	gateway/redis/sentinel.c \
+	gateway/redis/service.c gateway/redis/service.h \
+	gateway/redis/slots.c gateway/redis/slots.h \
+	gateway/redis/watch.c gateway/redis/watch.h
 # Lua to C, for the folders that have scripts.
 EXTRA_DIST += gateway/redis/embed.sh

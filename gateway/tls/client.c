@@ -68,7 +68,8 @@ fill_client(struct tls_client *client, const struct tls_client_options *o, struc
 		return (tls_err(e, ERR_IO, "OpenSSL", "no context"));
 	tls_ctx_defaults(client->ctx);
 	/* Returns 0 for success, unlike its siblings. */
-	CHECK(SSL_CTX_set_alpn_protos(client->ctx, alpn, sizeof(alpn) - 1) == 0);
+	CHECK(o->no_alpn ||
+	      SSL_CTX_set_alpn_protos(client->ctx, alpn, sizeof(alpn) - 1) == 0);
 	SSL_CTX_set_session_cache_mode(client->ctx, SSL_SESS_CACHE_OFF);
 	client->verify = o->verify;
 	if (o->verify) {

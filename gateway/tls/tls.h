@@ -65,6 +65,7 @@ bool tls_info(const struct stream *, struct tls_info *info_r);
 struct tls_client_options {
 	const char *ca;			/* "system" or a PEM file */
 	bool verify;			/* chain and name */
+	bool no_alpn;			/* what is spoken is not HTTP */
 	struct tls_files files;		/* client certificate; "" none */
 };
 struct tls_client;
