@@ -2,6 +2,7 @@
 check_SCRIPTS += tests/system/system.sh
 system_tests = \
 	tests/system/conftest.py \
+	tests/system/test_access.py \
 	tests/system/test_bodies.py \
 	tests/system/test_browser.py \
 	tests/system/test_check.py \
@@ -30,6 +31,7 @@ system_tests = \
 	tests/system/yett_test/client.py \
 	tests/system/yett_test/gateway.py \
 	tests/system/yett_test/load.py \
+	tests/system/yett_test/mmdb.py \
 	tests/system/yett_test/origin.py \
 	tests/system/yett_test/redis.py \
 	tests/system/yett_test/wait.py
