@@ -156,6 +156,7 @@ tokens_in(const struct bucket_rate *rate, struct exact time)
 	return (n);
 }
 
+/* lint: parameters: what is asked of a bucket has no name of its own */
 void
 bucket_take(struct bucket *bucket, const struct bucket_rate *rate, int64_t now_us,
     uint32_t need, uint32_t want, struct bucket_answer *answer_r)

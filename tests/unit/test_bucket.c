@@ -380,7 +380,7 @@ static void
 test_every_window(void **state)
 {
 	enum { STEPS = 1500 };
-	static struct { /* lint: static: too large for a stack */
+	static struct {
 		int64_t real;
 		uint32_t n;
 	} grants[STEPS];

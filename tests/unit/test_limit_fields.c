@@ -11,8 +11,7 @@
 
 #define SECOND INT64_C(1000000)
 
-static struct conf_limit confs[] = {
-	/* lint: static: what all tests start from */
+static const struct conf_limit confs[] = {
 	{ .name = "login",
 	    .tokens = 5,
 	    .per_us = 60 * SECOND,

@@ -230,7 +230,7 @@ static void
 test_bounds(void **state)
 {
 	struct conf_key parts[KEY_PARTS_MAX];
-	static char huge[1 << 20]; /* lint: static: too large for a stack */
+	static char huge[1 << 20];
 	char name[KEY_NAME_MAX + 1];
 	char a[LIMITER_KEY_MAX + 1], b[LIMITER_KEY_MAX + 1];
 	struct limiter_subject s = subject_at(NULL, NULL);
@@ -364,7 +364,7 @@ test_empty_header(void **state)
 static void
 test_errors(void **state)
 {
-	static char longest[200]; /* lint: static: so that a row may name it */
+	static char longest[200];
 	static const struct {
 		const char *name, *prefix, *key_file, *text;
 		size_t n;
