@@ -3,6 +3,8 @@ yett_SOURCES = \
 	gateway/cli/audit_search.c \
 	gateway/cli/audit_search.h \
 	gateway/cli/check.c \
+	gateway/cli/check.h \
+	gateway/cli/check_controls.c \
 	gateway/cli/cli.h \
 	gateway/cli/control_client.c \
 	gateway/cli/control_client.h \

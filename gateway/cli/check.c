@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "gateway/base/log.h"
+#include "gateway/cli/check.h"
 #include "gateway/cli/cli.h"
 #include "gateway/conf/conf.h"
 #include "gateway/conf/reference.h"
@@ -24,9 +25,10 @@ static const char HELP[] =
     "       yett check --explain FIELD\n"
     "\n"
     "Tests a configuration: reads it, opens certificates and keys, parses the rules\n"
-    "of every policy, resolves the names of origins and compiles the routes. Prints\n"
-    "all that is wrong, one line each: file:line:column: field: what was found and\n"
-    "what is allowed. Nothing is listened on and no file is written.\n"
+    "of every policy, geo databases, address and password files, resolves the names\n"
+    "of origins and compiles the routes. Prints all that is wrong, one line each:\n"
+    "file:line:column: field: what was found and what is allowed. Nothing is listened\n"
+    "on, Redis is not asked, and no file is written.\n"
     "\n"
     "  -c, --config FILE      configuration (default " CLI_CONFIG_DEFAULT ")\n"
     "      --explain FIELD    print what a field is for, what it takes and its\n"
@@ -36,12 +38,6 @@ static const char HELP[] =
     "  -h, --help             this text\n"
     "\n"
     "exit status: 0 good, 1 something is wrong, 2 wrong usage, 3 cannot be tested\n";
-
-struct check {
-	const struct conf *conf;
-	struct conf_problems *problems;
-	bool quiet;
-};
 
 static int
 usage(const char *problem, const char *argument)
@@ -63,12 +59,8 @@ explain(const char *field)
 	return (known ? CLI_OK : CLI_BAD_INPUT);
 }
 
-/* A line about what was found good. */
-static void
-good(const struct check *, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static void
-good(const struct check *check, const char *format, ...)
+void
+check_good(const struct check *check, const char *format, ...)
 {
 	va_list ap;
 
@@ -78,6 +70,16 @@ good(const struct check *check, const char *format, ...)
 	vprintf(format, ap);
 	va_end(ap);
 	putchar('\n');
+}
+
+void
+check_fault(const struct check *check, const char *path, const struct err *e)
+{
+	const struct conf_path *written = conf_find_path(check->conf, path);
+	static const struct conf_place nowhere;
+
+	conf_problems_add(check->problems, written != NULL ? &written->place : &nowhere,
+	    written != NULL ? written->field : "", "%s", e->text);
 }
 
 static const char *
@@ -94,8 +96,10 @@ check_certificate(const struct check *check, const struct conf_listener *listene
 	static const char *const alpn[] = { "http/1.1", NULL };
 	struct tls_files files = { certificate->certificate, certificate->key,
 		certificate->ocsp };
-	struct tls_server_options options = { &files, 1,
-		listener->min_version == CONF_TLS_1_3, alpn };
+	struct tls_server_options options = { .files = &files,
+		.n_files = 1,
+		.only_1_3 = listener->min_version == CONF_TLS_1_3,
+		.alpn = alpn };
 	struct tls_server *server = NULL;
 	struct err e;
 
@@ -104,6 +108,28 @@ check_certificate(const struct check *check, const struct conf_listener *listene
 		return (true);
 	}
 	conf_problems_add(check->problems, &certificate->place, field, "%s", e.text);
+	return (false);
+}
+
+/* Authorities for clients' certificates, beside a certificate known to be sound. */
+static bool
+check_client_ca(const struct check *check, const struct conf_listener *listener)
+{
+	static const char *const alpn[] = { "http/1.1", NULL };
+	const struct conf_certificate *first = &listener->certificates[0];
+	struct tls_files files = { first->certificate, first->key, first->ocsp };
+	struct tls_server_options options = { .files = &files,
+		.n_files = 1,
+		.alpn = alpn,
+		.client_ca = listener->client_ca };
+	struct tls_server *server = NULL;
+	struct err e;
+
+	if (tls_server_new(&server, &options, &e) == ERR_OK) {
+		tls_server_free(&server);
+		return (true);
+	}
+	check_fault(check, listener->client_ca, &e);
 	return (false);
 }
 
@@ -126,11 +152,13 @@ check_listeners(const struct check *check)
 				sound = false;
 		}
 		netaddr_text(&listener->address, address);
+		if (sound && listener->client_ca[0] != '\0')
+			sound = check_client_ca(check, listener);
 		if (sound && listener->tls)
-			good(check, "listener %s: TLS, %zu certificate%s", address,
+			check_good(check, "listener %s: TLS, %zu certificate%s", address,
 			    listener->n_certificates, plural(listener->n_certificates));
 		else if (sound)
-			good(check, "listener %s: plain HTTP%s", address,
+			check_good(check, "listener %s: plain HTTP%s", address,
 			    listener->redirect_to_https ? ", redirects to https" : "");
 	}
 }
@@ -183,8 +211,8 @@ check_pools(const struct check *check)
 		pool = &check->conf->pools[i];
 		if (upstream_pool_new(&live, pool, &e) == ERR_OK) {
 			upstream_pool_free(&live);
-			good(check, "pool %s: %zu server%s", pool->name, pool->n_servers,
-			    plural(pool->n_servers));
+			check_good(check, "pool %s: %zu server%s", pool->name,
+			    pool->n_servers, plural(pool->n_servers));
 			continue;
 		}
 		fault(check, find_server(pool), "pool", pool->name, &e);
@@ -199,7 +227,7 @@ check_policy(const struct check *check, struct waf *waf, const struct conf_polic
 	struct err e;
 
 	if (policy->mode == CONF_WAF_OFF) {
-		good(check, "policy %s: off", policy->name);
+		check_good(check, "policy %s: off", policy->name);
 		return;
 	}
 	if (waf_policy_new(&live, waf, policy, &e) != ERR_OK) {
@@ -208,7 +236,8 @@ check_policy(const struct check *check, struct waf *waf, const struct conf_polic
 	}
 	waf_policy_free(&live);
 	(void)waf_crs_version(policy->crs.path, crs, sizeof(crs));
-	good(check, "policy %s: %s, %s, paranoia %u, %zu rule file%s, %zu exclusion%s",
+	check_good(check,
+	    "policy %s: %s, %s, paranoia %u, %zu rule file%s, %zu exclusion%s",
 	    policy->name, policy->mode == CONF_WAF_BLOCK ? "block" : "detect", crs,
 	    policy->crs.paranoia, policy->rules.n, plural(policy->rules.n),
 	    policy->n_exclude, plural(policy->n_exclude));
@@ -268,8 +297,9 @@ check_site(const struct check *check, size_t i)
 		snprintf(field, sizeof(field), "sites[%zu]", i);
 		conf_problems_add(check->problems, &site->place, field, "%s", e.text);
 	} else if (sound) {
-		good(check, "site %s: pool %s, policy %s, %zu route%s", site->hosts.v[0],
-		    site->pool, site->policy, site->n_routes, plural(site->n_routes));
+		check_good(check, "site %s: pool %s, policy %s, %zu route%s",
+		    site->hosts.v[0], site->pool, site->policy, site->n_routes,
+		    plural(site->n_routes));
 	}
 }
 
@@ -333,11 +363,12 @@ check_file(const char *file, bool quiet)
 			conf_problems_free(&problems);
 			return (CLI_SYSTEM);
 		}
+		check_controls(&check);
 		check_sites(&check, file);
 	}
 	rc = problems.n == 0 ? CLI_OK : CLI_BAD_INPUT;
 	if (rc == CLI_OK)
-		good(&check, "configuration is good");
+		check_good(&check, "configuration is good");
 	else
 		print_problems(&problems);
 	conf_free(&conf);

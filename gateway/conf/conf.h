@@ -88,6 +88,13 @@ struct conf_site {
 	size_t n_routes;
 };
 
+/* Where a path was written, to tell of a file that is not sound. */
+struct conf_path {
+	struct conf_place place;
+	const char *field;		/* "geo.country" */
+	const char *value;
+};
+
 enum conf_access_format { CONF_ACCESS_JSON, CONF_ACCESS_COMBINED };
 
 struct conf {
@@ -119,6 +126,8 @@ struct conf {
 		struct { const char *path; struct conf_strings mask; } audit;
 		struct { const char *path; int level; } error;	/* enum log_level */
 	} logs;
+	struct conf_path *paths;	/* all single ones that were written */
+	size_t n_paths;
 };
 
 /* Reads `path` and what it includes. NULL when there is any problem. Problems
@@ -133,5 +142,7 @@ void conf_free(struct conf **);
 const struct conf_pool *conf_find_pool(const struct conf *, const char *name);
 const struct conf_policy *conf_find_policy(const struct conf *, const char *name);
 const struct conf_limit *conf_find_limit(const struct conf *, const char *name);
+/* `value`: a member of the configuration, itself and not a copy. NULL: a default. */
+const struct conf_path *conf_find_path(const struct conf *, const char *value);
 
 #endif

@@ -200,6 +200,17 @@ conf_find_limit(const struct conf *conf, const char *name)
 	return (NULL);
 }
 
+const struct conf_path *
+conf_find_path(const struct conf *conf, const char *value)
+{
+	size_t i;
+
+	for (i = 0; i < conf->n_paths; i++)
+		if (conf->paths[i].value == value)
+			return (&conf->paths[i]);
+	return (NULL);
+}
+
 const struct conf_policy *
 conf_find_policy(const struct conf *conf, const char *name)
 {

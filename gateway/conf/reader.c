@@ -212,6 +212,19 @@ checked(struct reader *r, const struct field *f, const struct node *node)
 }
 
 static void
+note_path(struct reader *r, const struct node *node, const char *value)
+{
+	struct conf_path *path;
+	void *v = r->conf->paths;
+
+	path = reader_grow(r, &v, &r->conf->n_paths, sizeof(*path));
+	r->conf->paths = v;
+	path->place = (struct conf_place){ r->file, node->line, node->column };
+	path->field = reader_strdup(r, span_of(r->path));
+	path->value = value;
+}
+
+static void
 read_single(
     struct reader *r, const struct field *f, const struct node *node, void *object)
 {
@@ -236,6 +249,8 @@ read_single(
 		r->later_used = true;
 	if (store_member(f, object) != NULL)
 		store_value(r, f, &value, span_of(text), object);
+	if (f->type == FIELD_PATH && text[0] != '\0' && store_member(f, object) != NULL)
+		note_path(r, node, *(const char **)store_member(f, object));
 	if (f->type == FIELD_POOL && text[0] != '\0')
 		reader_mention(r, MENTION_POOL, node, text);
 	else if (f->type == FIELD_POLICY && text[0] != '\0')

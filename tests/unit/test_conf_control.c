@@ -457,6 +457,7 @@ test_values(void **state)
 	    "max: { limit_keys: 4096 }\n";
 	struct conf_problems problems;
 	struct conf *cf = conf_rig_load(span_of(yaml), &problems);
+	const struct conf_path *path;
 
 	(void)state;
 	if (cf == NULL)
@@ -476,6 +477,11 @@ test_values(void **state)
 	assert_true(cf->geo.country[0] == '/' && cf->geo.headers);
 	check_limits(cf);
 	check_access(cf);
+	assert_null(conf_find_path(cf, cf->redis.ca));
+	path = conf_find_path(cf, cf->sites[0].access[1].match.address_file);
+	assert_non_null(path);
+	assert_string_equal(path->field, "sites[0].access[1].log.address_file");
+	assert_true(path->place.line == 15 && path->place.column == 19);
 	assert_true(cf->bans.count == (CONF_BAN_GEO | CONF_BAN_AUTH) &&
 		    cf->bans.mode == CONF_SHADOW &&
 		    cf->bans.lasts == INT64_C(3600000000));
