@@ -2,6 +2,7 @@ bin_PROGRAMS += yett
 yett_SOURCES = \
 	gateway/cli/audit_search.c \
 	gateway/cli/audit_search.h \
+	gateway/cli/ban.c \
 	gateway/cli/check.c \
 	gateway/cli/check.h \
 	gateway/cli/check_controls.c \
@@ -17,6 +18,7 @@ yett_SOURCES = \
 	gateway/cli/version.c \
 	gateway/admin.c \
 	gateway/admin.h \
+	gateway/admin_bans.c \
 	gateway/admin_commands.h \
 	gateway/admin_status.c \
 	gateway/control.c \

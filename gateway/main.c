@@ -16,6 +16,7 @@ static const struct subcommand {
 	{ "check", cli_check, "test a configuration, certificates and rules" },
 	{ "explain", cli_explain,
 	    "tell why a request was refused, and what would let it pass" },
+	{ "ban", cli_ban, "list, add or lift bans" },
 	{ "schema", cli_schema,
 	    "print the configuration's JSON Schema or reference page" },
 	{ "status", cli_status, "tell how the running gateway is" },
