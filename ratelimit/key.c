@@ -13,6 +13,7 @@
 #define HASHED_LENGTH (sizeof "h:" - 1 + 32)
 /* A secret is as long as somebody made it, but not a film. */
 #define SECRET_MAX 65536
+#define SECRET_MIN 16
 
 /* --- the secret ----------------------------------------------------------- */
 
@@ -71,6 +72,9 @@ shared_secret(struct keys *keys, const struct conf_redis *redis, struct err *e)
 	text_init(&secret, SECRET_MAX);
 	if (redis->key_file[0] != '\0') {
 		code = read_secret(&secret, redis->key_file, e);
+		if (code == ERR_OK && secret.n < SECRET_MIN)
+			code = err_set(e, ERR_RANGE, "%s: is shorter than %d bytes",
+			    redis->key_file, SECRET_MIN);
 	} else {
 		text_puts(&secret, redis->prefix);
 		text_putc(&secret, '\n');
@@ -79,7 +83,8 @@ shared_secret(struct keys *keys, const struct conf_redis *redis, struct err *e)
 	}
 	if (code == ERR_OK)
 		derive(keys->value, text_span(&secret));
-	explicit_bzero(secret.p, secret.n);
+	if (secret.p != NULL)
+		explicit_bzero(secret.p, secret.size);
 	text_free(&secret);
 	return (code);
 }

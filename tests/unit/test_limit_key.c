@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#define KEY "0123456789abcdef"
 #define T20 "aaaaaaaaaaaaaaaaaaaa"
 #define T100 T20 T20 T20 T20 T20
 
@@ -316,9 +317,11 @@ test_secrets(void **state)
 		bool same;
 		const char *why;
 	} rows[] = {
-		{ { "k", "p", "yett:" }, { "k", "p", "yett:" }, true, "the same" },
-		{ { "k", "p", "yett:" }, { "k\n", "q", "x:" }, true, "the file decides" },
-		{ { "k", NULL, "yett:" }, { "kk", NULL, "yett:" }, false, "two files" },
+		{ { KEY, "p", "yett:" }, { KEY, "p", "yett:" }, true, "the same" },
+		{ { KEY, "p", "yett:" }, { KEY "\n", "q", "x:" }, true,
+		    "the file decides" },
+		{ { KEY, NULL, "yett:" }, { KEY "k", NULL, "yett:" }, false,
+		    "two files" },
 		{ { NULL, "p", "yett:" }, { NULL, "p\r\n", "yett:" }, true, "line end" },
 		{ { NULL, "p", "yett:" }, { NULL, "q", "yett:" }, false,
 		    "two passwords" },
@@ -339,8 +342,8 @@ test_secrets(void **state)
 			fail_msg("%s", rows[i].why);
 	}
 	/* Alone, nobody else has to know. */
-	hashed(a, "k", "p", "yett:", false);
-	hashed(b, "k", "p", "yett:", false);
+	hashed(a, KEY, "p", "yett:", false);
+	hashed(b, KEY, "p", "yett:", false);
 	assert_string_not_equal(a, b);
 }
 
@@ -375,6 +378,7 @@ test_errors(void **state)
 		{ "l", "p", "", "counts by more than 8 things", 9 },
 		{ "l", "p", "/nonexistent/x", "/nonexistent/x: cannot be opened", 1 },
 		{ "l", "p", "/dev/null", "/dev/null: is empty", 1 },
+		{ "l", "p", "/proc/self/oom_score_adj", "is shorter than 16 bytes", 1 },
 		{ "l", "p", "/dev/zero", "/dev/zero: is larger than 65536 bytes", 1 },
 		{ "l", "p", "/", "/: cannot be read", 1 },
 	};
