@@ -5,7 +5,8 @@ import time
 
 import pytest
 
-from test_limits import limited, needs_redis
+from test_limits import limited, needs_redis, share
+from yett_test.client import request
 from yett_test.load import Load, percentile
 from yett_test.redis import Relay, Server
 from yett_test.wait import seconds, until
@@ -22,10 +23,7 @@ def redis(tmp_path):
 
 
 def gateways_of(gateway, url, limit, count=2):
-    found = [gateway(**limited(limit, redis={"url": url}, node=f"gw{n}"))
-             for n in range(count)]
-    time.sleep(1.5)                     # a heartbeat of each
-    return found
+    return share(gateway, limit, {"url": url}, count)
 
 
 def quick(load, begin, end, calm):
@@ -92,8 +90,8 @@ def test_local_limits_hold_their_share(gateway, redis, name):
 def test_closed_limits_deny_and_open_ones_let_pass(gateway, redis):
     (closed,) = gateways_of(gateway, redis.url, {
         "key": "client", "rate": "1000/s", "burst": 1000, "on_redis_failure": "closed"}, 1)
-    (opened,) = gateways_of(gateway, redis.url, {
-        "key": "client", "rate": "1/m", "burst": 1, "on_redis_failure": "open"}, 1)
+    opened = gateway(**limited({"key": "client", "rate": "1/m", "burst": 1,
+                                "on_redis_failure": "open"}, redis={"url": redis.url}))
     assert closed.get().status == 200
     redis.kill()
     until(lambda: closed.get().status == 429, 3, "the closed limit to deny")
@@ -110,10 +108,12 @@ def test_closed_limits_deny_and_open_ones_let_pass(gateway, redis):
 def test_started_without_redis(gateway, tmp_path, redis):
     """Redis is not there at the start, and comes."""
     redis.kill()
-    (gw,) = gateways_of(gateway, redis.url, {"key": "client", "rate": "1/m", "burst": 1}, 1)
+    gw = gateway(**limited({"key": "client", "rate": "1/m", "burst": 1},
+                           redis={"url": redis.url}))
     assert gw.get().status == 200
     assert gw.get().status == 429       # this node's share: all of it
     redis.start()
-    until(lambda: redis.cli("keys", "*nodes*") != "", 5, "the heartbeat")
-    until(lambda: gw.raw(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", source="127.0.0.9").status
-          in (200, 429) and redis.scripts() > 0, 5, "sharing")
+    until(lambda: gw.status()["sharing"]["state"] == "shared", 5, "sharing to begin")
+    assert gw.raw(request(), source="127.0.0.9").status == 200
+    assert gw.raw(request(), source="127.0.0.9").status == 429
+    assert redis.scripts() > 0

@@ -252,6 +252,12 @@ class Gateway(Process):
         assert answer.id, answer
         return answer, self.audit(id=answer.id)
 
+    def status(self):
+        """What `yett status` tells."""
+        told = run("status", "--json", "--socket", self.config["admin"]["socket"])
+        assert told.returncode == 0, told.stderr
+        return json.loads(told.stdout)
+
     def accesses(self):
         return self._records(self.access_path)
 

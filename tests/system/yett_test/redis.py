@@ -12,6 +12,11 @@ import time
 from .wait import Port, seconds, until
 
 
+def bus_port():
+    """A port whose bus, 10000 above, is a port too."""
+    return next(n for n in iter(lambda: Port().number, 0) if n < 55000)
+
+
 class Server:
     """One redis-server of its own folder; stopped, frozen and started again at
     will, always on the same port."""
@@ -19,7 +24,7 @@ class Server:
     def __init__(self, folder, *options, tls=None, password=None, cluster=False):
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
-        self.port = Port().number
+        self.port = bus_port() if cluster else Port().number
         self.tls, self.password = tls, password
         self.command = ["redis-server", "--bind", "127.0.0.1", "--dir", str(folder),
                         "--save", "", "--appendonly", "yes", "--appendfsync", "always",
