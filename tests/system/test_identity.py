@@ -142,8 +142,8 @@ def test_records_and_rules_see_the_client(gateway, tmp_path):
 
 def test_over_a_unix_socket(gateway, origin, tmp_path):
     path = tmp_path / "in.sock"
-    gw = gateway(**plain_policy(), listeners=[{"address": f"unix:{path}"}],
-                 identity={"trusted_proxies": ["127.0.0.1"]})
+    gateway(**plain_policy(), listeners=[{"address": f"unix:{path}"}],
+            identity={"trusted_proxies": ["127.0.0.1"]})
     with Connection(str(path)) as connection:
         connection.send(request(fields=[("X-Forwarded-For", "203.0.113.7")]))
         assert connection.response().status == 200
