@@ -13,3 +13,11 @@ gateway_redis_libredis_a_SOURCES = \
 	gateway/redis/watch.c gateway/redis/watch.h
 # Lua to C, for the folders that have scripts.
 EXTRA_DIST += gateway/redis/embed.sh
+
+if HAVE_CMOCKA
+REDIS_TEST_LIBS = gateway/redis/libredis.a gateway/tls/libtls.a gateway/loop/libloop.a \
+	gateway/base/libbase.a $(HIREDIS_LIBS) $(OPENSSL_LIBS) $(EV_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/test_redis_value
+tests_unit_test_redis_value_SOURCES = tests/unit/test_redis_value.c
+tests_unit_test_redis_value_LDADD = $(REDIS_TEST_LIBS)
+endif
