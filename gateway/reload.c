@@ -81,6 +81,7 @@ make_tls(struct entrance *entrance, struct err *e)
 	options.files = files;
 	options.n_files = listener->n_certificates;
 	options.only_1_3 = listener->min_version == CONF_TLS_1_3;
+	options.client_ca = listener->client_ca;
 	options.alpn = (const char *[]){ "http/1.1", "http/1.0", NULL };
 	code = tls_server_new(&entrance->tls, &options, e);
 	free(files);
