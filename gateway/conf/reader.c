@@ -224,6 +224,21 @@ note_path(struct reader *r, const struct node *node, const char *value)
 	path->value = value;
 }
 
+/* What others may ask about later: names, and where paths were written. */
+static void
+note_single(struct reader *r, const struct field *f, const struct node *node,
+    const char *text, void *object)
+{
+	const char **path = store_member(f, object);
+
+	if (f->type == FIELD_POOL)
+		reader_mention(r, MENTION_POOL, node, text);
+	else if (f->type == FIELD_POLICY)
+		reader_mention(r, MENTION_POLICY, node, text);
+	else if (f->type == FIELD_PATH && path != NULL)
+		note_path(r, node, *path);
+}
+
 static void
 read_single(
     struct reader *r, const struct field *f, const struct node *node, void *object)
@@ -249,12 +264,8 @@ read_single(
 		r->later_used = true;
 	if (store_member(f, object) != NULL)
 		store_value(r, f, &value, span_of(text), object);
-	if (f->type == FIELD_PATH && text[0] != '\0' && store_member(f, object) != NULL)
-		note_path(r, node, *(const char **)store_member(f, object));
-	if (f->type == FIELD_POOL && text[0] != '\0')
-		reader_mention(r, MENTION_POOL, node, text);
-	else if (f->type == FIELD_POLICY && text[0] != '\0')
-		reader_mention(r, MENTION_POLICY, node, text);
+	if (text[0] != '\0')
+		note_single(r, f, node, text, object);
 }
 
 /* What one member of a list may be. */
