@@ -220,8 +220,8 @@ origin_head_write(struct request *req, struct text *head)
 	put_client_fields(req, head);
 	put_via(req, head);
 	put_forwarded(req, head);
-	put_place(req, head);
 	http_put_field(head, SPAN("X-Request-Id"), span_of(req->id));
+	put_place(req, head);
 	put_framing(req, head);
 	text_put(head, SPAN("\r\n"));
 }
