@@ -10,6 +10,7 @@ yett_SOURCES = \
 	gateway/cli/control_client.c \
 	gateway/cli/control_client.h \
 	gateway/cli/explain.c \
+	gateway/cli/geo.c \
 	gateway/cli/protect.c \
 	gateway/cli/protect.h \
 	gateway/cli/run.c \

@@ -17,6 +17,7 @@ static const struct subcommand {
 	{ "explain", cli_explain,
 	    "tell why a request was refused, and what would let it pass" },
 	{ "ban", cli_ban, "list, add or lift bans" },
+	{ "geo", cli_geo, "tell the country and network of addresses" },
 	{ "schema", cli_schema,
 	    "print the configuration's JSON Schema or reference page" },
 	{ "status", cli_status, "tell how the running gateway is" },
