@@ -25,6 +25,7 @@ if HAVE_CMOCKA
 check_PROGRAMS += \
 	tests/unit/test_bucket \
 	tests/unit/test_bucket_lua \
+	tests/unit/test_heartbeat \
 	tests/unit/test_lease \
 	tests/unit/test_limit_fields \
 	tests/unit/test_limit_key \
@@ -35,6 +36,9 @@ tests_unit_test_bucket_LDADD = ratelimit/libratelimit.a gateway/base/libbase.a $
 tests_unit_test_bucket_lua_SOURCES = tests/unit/test_bucket_lua.c
 tests_unit_test_bucket_lua_LDADD = ratelimit/libratelimit.a gateway/base/libbase.a \
 	$(HIREDIS_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_heartbeat_SOURCES = tests/unit/test_heartbeat.c \
+	tests/unit/redis_lab.c tests/unit/redis_lab.h
+tests_unit_test_heartbeat_LDADD = ratelimit/libratelimit.a $(REDIS_TEST_LIBS)
 tests_unit_test_lease_SOURCES = tests/unit/test_lease.c
 tests_unit_test_lease_LDADD = ratelimit/libratelimit.a gateway/base/libbase.a $(CMOCKA_LIBS)
 tests_unit_test_limit_fields_SOURCES = tests/unit/test_limit_fields.c
