@@ -106,7 +106,6 @@ class Server:
 
     def __init__(self, name, command, port, folder, cpus):
         self.name, self.port = name, port
-        self.answered = 0               # requests of all rounds
         log = os.path.join(folder, "output")
         with open(log, "wb") as out:
             self.process = subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL,
@@ -239,7 +238,8 @@ backend out
 """)
         return self.start(name, ["haproxy", "-db", "-f", path], port, folder)
 
-    def proxy_yett(self, origin, waf, name=None, binary=None, cpus=None, more="", site=""):
+    def proxy_yett(self, origin, waf, name=None, binary=None, cpus=None, more="", site="",
+                   socket="off"):
         port = free_port()
         name = name or ("yett" if waf else "yett-plain")
         folder = self.subfolder(name)
@@ -259,7 +259,7 @@ sites:
   - hosts: ["*"]
     pool: origin
     policy: bench
-{site}{more}admin: {{ socket: off }}
+{site}{more}admin: {{ socket: {socket} }}
 logs:
   access: {{ path: off }}
   audit: {{ path: off }}
@@ -305,7 +305,6 @@ end
         if result["odd"] or result["broken"] or not result["requests"]:
             sys.exit(f"bench: {server.name}, {kind}: {result['odd']} answers were not {status}, "
                      f"{result['broken']} connections broke, {result['requests']} answered")
-        server.answered += result["requests"]
         return {"rps": result["requests"] / result["us"] * 1e6,
                 "cpu_us": used / result["requests"] * 1e6,
                 "p50_ms": result["p50"] / 1000, "p99_ms": result["p99"] / 1000}
@@ -447,7 +446,8 @@ def markdown(what, table):
         table["rss_mib"] = rss
     if trips:
         lines += ["", "Trips to Redis per request: " +
-                  ", ".join(f"{kind} {n:.4f}" for kind, n in trips.items())]
+                  ", ".join(f"{kind} {made:.4f} (Redis ran {ran:.4f} scripts, heartbeats too)"
+                            for kind, (made, ran) in trips.items())]
         table["trips"] = trips
     return "\n".join(lines) + "\n"
 

@@ -6,6 +6,7 @@ header field. Contenders: Yett without a limit, with a local one and with a shar
 one; nginx's limit_req and haproxy's stick-table, which share nothing. The limits
 are never reached. Redis runs beside the load, not beside the server.
 """
+import json
 import os
 import shutil
 import socket
@@ -43,15 +44,23 @@ class Redis:
             "--appendonly", "no", "--dir", folder], port, folder, bench.cpus_load)
         self.url = f"redis://127.0.0.1:{port}/0"
 
-    def scripts(self):
-        """EVALSHA and EVAL so far: one for each trip, whatever the script does."""
+    def ask(self, command):
+        """A command's answer, where that is a status or one text."""
         with socket.create_connection(("127.0.0.1", self.server.port), 5) as link:
-            link.sendall(b"INFO commandstats\r\n")
-            head = link.recv(65536)
-            size = int(head[1:head.index(b"\r")])
-            while len(head) < size:
-                head += link.recv(65536)
-        lines = head.decode().split("\r\n")
+            link.sendall(command + b"\r\n")
+            answer = link.recv(65536)
+            size = int(answer[1:answer.index(b"\r")]) if answer[:1] == b"$" else 0
+            while len(answer) < size:
+                answer += link.recv(65536)
+        return answer.decode()
+
+    def forget(self):
+        self.ask(b"CONFIG RESETSTAT")
+
+    def scripts(self):
+        """EVALSHA and EVAL so far: one for each trip, whatever the script does, and
+        the heartbeats of the gateway."""
+        lines = self.ask(b"INFO commandstats").split("\r\n")
         return sum(int(s.split("calls=")[1].split(",")[0]) for s in lines
                    if s.startswith(("cmdstat_evalsha:", "cmdstat_eval:")))
 
@@ -61,7 +70,20 @@ def yett(bench, origin, name, key, redis=None):
     more = f"limits:\n  all: {LIMIT % key}\n"
     if redis:
         more += f'redis: {{ url: "{redis.url}" }}\n'
-    return bench.proxy_yett(origin, False, name, more=more, site="    limits: [all]\n")
+    return bench.proxy_yett(origin, False, name, more=more, site="    limits: [all]\n",
+                            socket="control.sock")
+
+
+def per_request(bench, server, redis):
+    """Trips that a gateway made for its decisions, and scripts that Redis ran, the
+    heartbeats with them: by the gateway's own count of requests, since wrk does not
+    count the last ones of a round."""
+    told = json.loads(subprocess.run(
+        [bench.args.yett, "status", "--json", "--socket",
+         os.path.join(bench.subfolder(server.name), "control.sock")],
+        capture_output=True, check=True).stdout)
+    answered = told["requests"]["answered"]
+    return (told["sharing"]["redis_trips"] / answered, redis.scripts() / answered)
 
 
 def nginx(bench, origin, name, key, free_port):
@@ -96,9 +118,9 @@ def measure(bench, free_port):
                    yett(bench, origin, f"local-{kind}", key), shared,
                    nginx(bench, origin, f"nginx-{kind}", of_nginx, free_port),
                    haproxy(bench, origin, f"haproxy-{kind}", *of_haproxy)]
-        before, answered = redis.scripts(), shared.answered
         rows = bench.compare(servers, ["get"], script)
-        trips[kind] = (redis.scripts() - before) / max(1, shared.answered - answered)
+        trips[kind] = per_request(bench, shared, redis)
+        redis.forget()
         table[kind] = {name.removesuffix(f"-{kind}"): row for name, row in rows["get"].items()}
         for server in servers:
             server.stop()
