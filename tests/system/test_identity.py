@@ -162,6 +162,17 @@ def test_ipv6_peers(gateway, origin):
     assert told(origin.requests[-1]) == (["2001:db8::7"], 'for="[2001:db8::7]"')
 
 
+def test_place_is_ours_to_tell(gateway, origin):
+    """Without a database an address of the internet is unknown, others are private."""
+    gw = gateway(**plain_policy(), **identity(), geo={"headers": True})
+    for client, country in (("8.8.8.8", "unknown"), ("10.9.9.9", "private")):
+        fields = FORGED[1:] + [("X-Forwarded-For", client)]
+        assert asked_from(gw, PROXY, fields).status == 200
+        assert origin.requests[-1].all("x-geo-country") == [country]
+        assert origin.requests[-1].all("x-geo-asn") == []
+        assert origin.requests[-1].all("x_geo_asn") == []
+
+
 # --- PROXY protocol --------------------------------------------------------------
 
 def speaking(gateway, mode, certificate=None, **config):
@@ -341,6 +352,28 @@ def test_tls_behind_a_header(gateway, origin, authority):
         time.sleep(0.05)
         connection.send(b"\x16\x03\x01")
         assert connection.closed()
+
+
+    # strangers: what they send is a request, a plain one
+    for header in (v1(), v2()):
+        assert asked_from(gw, STRANGER, before=header).status == 400
+
+
+def test_header_over_a_unix_socket(gateway, origin, tmp_path):
+    path = tmp_path / "in.sock"
+    gateway(**plain_policy(), identity={"trusted_proxies": ["127.0.0.1"]},
+            listeners=[{"address": f"unix:{path}", "proxy_protocol": "require"}])
+    for header in (v1(), v2()):
+        with Connection(str(path)) as connection:
+            for _ in range(2):
+                connection.send(header + request())
+                header = b""
+                assert connection.response().status == 200
+                assert told(origin.requests[-1])[0] == ["203.0.113.7"]
+    unnamed = SIGNATURE + b"\x21\x31\0\xd8" + bytes(216)
+    with Connection(str(path)) as connection:
+        assert connection.send(unnamed + request()).response().status == 200
+    assert told(origin.requests[-1]) == ([], "for=unknown")
 
 
 def test_connections_count_for_the_client(gateway):
