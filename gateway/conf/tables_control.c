@@ -81,9 +81,9 @@ static const struct field rows_redis[] = {
 	{ .name = "key", PATH(conf_redis, key), .standard = "",
 	  .prose = "PEM file of its private key." },
 	{ .name = "key_file", PATH(conf_redis, key_file), .standard = "",
-	  .prose = "File of a secret, the same on every gateway, that values of header fields and "
-	    "cookies are hashed with before they leave the process; empty: one made of the "
-	    "password and the prefix." },
+	  .prose = "File of a secret of at least 16 bytes, the same on every gateway, that values of "
+	    "header fields and cookies are hashed with before they leave the process; empty: one "
+	    "made of the password and the prefix." },
 	{ .name = "clock", WORD(conf_redis, clock, words_clock), .standard = "redis",
 	  .prose = "Whose time buckets are filled by: redis: all gateways agree; local: for "
 	    "servers that refuse TIME in scripts, where the hosts' clocks must agree." },
