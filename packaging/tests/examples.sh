@@ -13,6 +13,20 @@ mkdir "$folder/tls"
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 \
     -subj /CN=shop.example.com -keyout "$folder/tls/shop.key" -out "$folder/tls/shop.pem" \
     2>/dev/null
+mkdir "$folder/secrets" "$folder/lists" "$folder/geo"
+echo redis >"$folder/secrets/redis"
+echo keys >"$folder/secrets/keys"
+echo "user:$(openssl passwd -6 password)" >"$folder/secrets/users"
+echo 198.51.100.0/24 >"$folder/lists/bad.txt"
+PYTHONPATH="$top_srcdir/tests/system/yett_test" /usr/bin/python3 -B - "$folder/geo" <<'END'
+import sys
+import mmdb
+
+for name, kind, record in (("country", "GeoLite2-Country", mmdb.country("DE", "EU")),
+                           ("asn", "GeoLite2-ASN", mmdb.network(64496, "example"))):
+    with open(f"{sys.argv[1]}/{name}.mmdb", "wb") as f:
+        f.write(mmdb.build({"8.8.0.0/16": record}, kind))
+END
 
 for example in "$folder"/*.yaml; do
 	echo "yett check -c ${example##*/}"

@@ -36,6 +36,61 @@ check_policy_name(const struct conf *cf, const char *name)
 }
 
 static void
+check_limits(const struct conf *cf)
+{
+	const struct conf_limit *limit;
+	size_t i, j;
+
+	for (i = 0; i < cf->n_limits; i++) {
+		limit = &cf->limits[i];
+		CHECK(limit->tokens > 0 && limit->per_us > 0);
+		CHECK(limit->burst > 0 && limit->cost <= limit->burst);
+		CHECK(limit->n_keys > 0 && limit->n_keys <= CONF_KEYS_MAX);
+		for (j = 0; j < limit->n_keys; j++)
+			CHECK((limit->keys[j].name[0] != '\0') ==
+			      (limit->keys[j].kind >= CONF_KEY_HEADER));
+	}
+}
+
+static void
+check_limit_names(const struct conf *cf, const struct conf_strings *names)
+{
+	size_t i;
+
+	CHECK(names->n <= CONF_LIMITS_MAX);
+	for (i = 0; i < names->n; i++)
+		CHECK(conf_find_limit(cf, names->v[i]) != NULL);
+}
+
+static void
+check_access(const struct conf *cf, const struct conf_access_rule *rules, size_t n)
+{
+	const struct conf_match *match;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		match = &rules[i].match;
+		CHECK(rules[i].place.line > 0);
+		CHECK(!match->any || (match->address.n == 0 && match->country.n == 0 &&
+					 match->asn.n == 0));
+		CHECK(match->asn.n == 0 || cf->geo.asn[0] != '\0');
+	}
+}
+
+static void
+check_redis(const struct conf *cf)
+{
+	const struct conf_redis *redis = &cf->redis;
+	size_t i;
+
+	CHECK(redis->unix_path != NULL && redis->master != NULL);
+	CHECK(redis->present == (redis->n_hosts > 0 || redis->unix_path[0] != '\0'));
+	for (i = 0; i < redis->n_hosts; i++)
+		CHECK(redis->hosts[i].host[0] != '\0' && redis->hosts[i].port > 0);
+	CHECK((redis->kind == CONF_REDIS_SENTINEL) == (redis->master[0] != '\0'));
+}
+
+static void
 check_sites(const struct conf *cf)
 {
 	const struct conf_site *site;
@@ -52,6 +107,8 @@ check_sites(const struct conf *cf)
 				  "ABCDEFGHIJKLMNOPQRSTUVWXYZ/ @") == NULL);
 		CHECK(conf_find_pool(cf, site->pool) != NULL);
 		check_policy_name(cf, site->policy);
+		check_limit_names(cf, &site->limits);
+		check_access(cf, site->access, site->n_access);
 		for (j = 0; j < site->n_routes; j++) {
 			route = &site->routes[j];
 			CHECK(strchr("/=~", route->path[0]) != NULL &&
@@ -60,6 +117,8 @@ check_sites(const struct conf *cf)
 			      conf_find_pool(cf, route->pool) != NULL);
 			if (route->policy[0] != '\0')
 				check_policy_name(cf, route->policy);
+			check_limit_names(cf, &route->limits);
+			check_access(cf, route->access, route->n_access);
 		}
 	}
 }
@@ -117,6 +176,9 @@ check_conf(const struct conf *cf)
 		CHECK(cf->listeners[i].address.family != NETADDR_NONE);
 		CHECK(cf->listeners[i].tls == (cf->listeners[i].n_certificates > 0));
 	}
+	check_limits(cf);
+	check_redis(cf);
+	CHECK(!cf->bans.present || cf->bans.lasts <= cf->bans.max);
 	check_sites(cf);
 	check_pools(cf);
 	check_policies(cf);
