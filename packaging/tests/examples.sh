@@ -15,7 +15,7 @@ openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 
     2>/dev/null
 mkdir "$folder/secrets" "$folder/lists" "$folder/geo"
 echo redis >"$folder/secrets/redis"
-echo keys >"$folder/secrets/keys"
+openssl rand -hex 32 >"$folder/secrets/keys"
 echo "user:$(openssl passwd -6 password)" >"$folder/secrets/users"
 echo 198.51.100.0/24 >"$folder/lists/bad.txt"
 PYTHONPATH="$top_srcdir/tests/system/yett_test" /usr/bin/python3 -B - "$folder/geo" <<'END'
