@@ -33,7 +33,8 @@ check_PROGRAMS += \
 endif
 tests_unit_test_bucket_SOURCES = tests/unit/test_bucket.c
 tests_unit_test_bucket_LDADD = ratelimit/libratelimit.a gateway/base/libbase.a $(CMOCKA_LIBS)
-tests_unit_test_bucket_lua_SOURCES = tests/unit/test_bucket_lua.c
+tests_unit_test_bucket_lua_SOURCES = tests/unit/test_bucket_lua.c \
+	tests/unit/redis_lab.c tests/unit/redis_lab.h
 tests_unit_test_bucket_lua_LDADD = ratelimit/libratelimit.a gateway/base/libbase.a \
 	$(HIREDIS_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_heartbeat_SOURCES = tests/unit/test_heartbeat.c \

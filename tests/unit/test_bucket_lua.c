@@ -5,17 +5,17 @@
 
 #include "ratelimit/internal.h"
 
-#include <hiredis/hiredis.h>
+#include "gateway/base/check.h"
+#include "tests/unit/redis_lab.h"
 
-#include <sys/prctl.h>
-#include <sys/wait.h>
+#include <hiredis/hiredis.h>
 
 #include <inttypes.h>
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -23,54 +23,11 @@
 #define SECOND INT64_C(1000000)
 #define DAY (86400 * SECOND)
 #define NOW (INT64_C(1700000000) * SECOND)
-#define SKIPPED 77
 
-/* --- the server ----------------------------------------------------------- */
-
-struct server {
-	char folder[64], socket[96];
-	pid_t pid;
+struct yard {
+	struct redis_lab *lab;
 	redisContext *redis;
 };
-
-static bool
-server_start(struct server *s)
-{
-	unsigned i;
-
-	(void)snprintf(s->folder, sizeof s->folder, "/tmp/bucket-XXXXXX");
-	if (mkdtemp(s->folder) == NULL)
-		return (false);
-	(void)snprintf(s->socket, sizeof s->socket, "%s/redis", s->folder);
-	s->pid = fork();
-	if (s->pid == 0) {
-		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-		execlp("redis-server", "redis-server", "--port", "0", "--unixsocket",
-		    s->socket, "--logfile", "/dev/null", "--save", "", "--dir", s->folder,
-		    (char *)NULL);
-		_exit(SKIPPED);
-	}
-	for (i = 0; i < 500; i++) {
-		if (waitpid(s->pid, NULL, WNOHANG) == s->pid)
-			return (false);
-		s->redis = redisConnectUnix(s->socket);
-		if (s->redis != NULL && s->redis->err == 0)
-			return (true);
-		redisFree(s->redis);
-		(void)usleep(10000);
-	}
-	return (false);
-}
-
-static void
-server_stop(struct server *s)
-{
-	redisFree(s->redis);
-	(void)kill(s->pid, SIGKILL);
-	(void)waitpid(s->pid, NULL, 0);
-	(void)unlink(s->socket);
-	(void)rmdir(s->folder);
-}
 
 static redisReply *
 answer_of(redisContext *redis)
@@ -275,8 +232,8 @@ compare_there(redisContext *redis, const struct step steps[BATCH], const char *n
 static void
 test_same_schedules(void **state)
 {
-	struct server *server = *state;
-	redisContext *redis = server->redis;
+	struct yard *yard = *state;
+	redisContext *redis = yard->redis;
 	uint64_t seed = 20252025;
 	struct step steps[BATCH];
 	unsigned batch;
@@ -308,8 +265,8 @@ test_same_edges(void **state)
 {
 	static const int64_t times[] = { -5, 1, 999, NOW, (INT64_C(1) << 52) - 1,
 		INT64_C(1) << 52, (INT64_C(1) << 52) + 1, (INT64_C(1) << 53) };
-	struct server *server = *state;
-	redisContext *redis = server->redis;
+	struct yard *yard = *state;
+	redisContext *redis = yard->redis;
 	size_t i, j, n = sizeof times / sizeof times[0];
 	struct bucket_rate rates[3];
 	redisReply *r;
@@ -376,8 +333,8 @@ test_foreign_values(void **state)
 		{ "RPUSH key 1700000000100000", { 0, 0 }, "a list" },
 		{ "HSET key full_at 1700000000100000", { 0, 0 }, "a hash" },
 	};
-	struct server *server = *state;
-	redisContext *redis = server->redis;
+	struct yard *yard = *state;
+	redisContext *redis = yard->redis;
 	struct step step = { .now = NOW };
 	struct bucket_rate rate;
 	char text[64], *bar;
@@ -419,20 +376,21 @@ test_foreign_values(void **state)
 static void
 test_look(void **state)
 {
-	struct server *server = *state;
+	struct yard *yard = *state;
+	redisContext *redis = yard->redis;
 	struct step step = { .now = NOW };
 	struct bucket_rate rate;
 	struct bucket b = { 0, 0 };
 	redisReply *r;
 
-	load(server->redis);
+	load(redis);
 	assert_true(bucket_rate_init(&rate, 7, SECOND, 3));
 	bucket_take(&b, &rate, NOW, 0, 0, &step.answer);
-	append_take(server->redis, &rate, &step);
-	r = answer_of(server->redis);
+	append_take(redis, &rate, &step);
+	r = answer_of(redis);
 	expect_answer(r, &step.answer, "look");
 	freeReplyObject(r);
-	r = redisCommand(server->redis, "DBSIZE");
+	r = redisCommand(redis, "DBSIZE");
 	assert_int_equal(r->integer, 0);
 	freeReplyObject(r);
 }
@@ -441,17 +399,18 @@ test_look(void **state)
 static void
 test_server_clock(void **state)
 {
-	struct server *server = *state;
+	struct yard *yard = *state;
+	redisContext *redis = yard->redis;
 	struct step step = { .need = 1, .want = 1 };
 	struct bucket_rate rate;
 	redisReply *r;
 	unsigned i;
 
-	load(server->redis);
+	load(redis);
 	assert_true(bucket_rate_init(&rate, 1, 3600 * SECOND, 2));
 	for (i = 0; i < 3; i++) {
-		append_take(server->redis, &rate, &step);
-		r = answer_of(server->redis);
+		append_take(redis, &rate, &step);
+		r = answer_of(redis);
 		assert_int_equal(r->type, REDIS_REPLY_ARRAY);
 		assert_int_equal(r->element[0]->integer, i < 2);
 		if (i == 2)
@@ -459,7 +418,7 @@ test_server_clock(void **state)
 			    r->element[2]->integer, 3500 * SECOND, 3600 * SECOND);
 		freeReplyObject(r);
 	}
-	r = redisCommand(server->redis, "PTTL key");
+	r = redisCommand(redis, "PTTL key");
 	assert_in_range(r->integer, 7100000, 7200000);
 	freeReplyObject(r);
 }
@@ -468,18 +427,19 @@ test_server_clock(void **state)
 static void
 test_expires(void **state)
 {
-	struct server *server = *state;
+	struct yard *yard = *state;
+	redisContext *redis = yard->redis;
 	struct step step = { .need = 3, .want = 3 };
 	struct bucket_rate rate;
 	redisReply *r;
 	unsigned i;
 
-	load(server->redis);
+	load(redis);
 	assert_true(bucket_rate_init(&rate, 1000, SECOND, 20));
-	append_take(server->redis, &rate, &step);
-	skip_answers(server->redis, 1);
+	append_take(redis, &rate, &step);
+	skip_answers(redis, 1);
 	for (i = 0; i < 500; i++) {
-		r = redisCommand(server->redis, "EXISTS key");
+		r = redisCommand(redis, "EXISTS key");
 		if (r->integer == 0)
 			break;
 		freeReplyObject(r);
@@ -489,25 +449,41 @@ test_expires(void **state)
 	freeReplyObject(r);
 }
 
+static int
+setup(void **state)
+{
+	struct yard *yard = mem_zalloc(sizeof(*yard));
+
+	yard->lab = redis_lab_new();
+	yard->redis = redisConnectUnix(redis_lab_start(yard->lab, NULL)->socket);
+	assert_true(yard->redis != NULL && yard->redis->err == 0);
+	*state = yard;
+	return (0);
+}
+
+static int
+teardown(void **state)
+{
+	struct yard *yard = *state;
+
+	redisFree(yard->redis);
+	redis_lab_free(&yard->lab);
+	free(yard);
+	return (0);
+}
+
 int
 main(void)
 {
-	struct server server = { .pid = -1 };
-	struct CMUnitTest tests[] = {
-		cmocka_unit_test_prestate(test_same_schedules, &server),
-		cmocka_unit_test_prestate(test_same_edges, &server),
-		cmocka_unit_test_prestate(test_foreign_values, &server),
-		cmocka_unit_test_prestate(test_look, &server),
-		cmocka_unit_test_prestate(test_server_clock, &server),
-		cmocka_unit_test_prestate(test_expires, &server),
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_same_schedules),
+		cmocka_unit_test(test_same_edges),
+		cmocka_unit_test(test_foreign_values),
+		cmocka_unit_test(test_look),
+		cmocka_unit_test(test_server_clock),
+		cmocka_unit_test(test_expires),
 	};
-	int failed;
 
-	if (!server_start(&server)) {
-		(void)fprintf(stderr, "no redis-server here\n");
-		return (SKIPPED);
-	}
-	failed = cmocka_run_group_tests(tests, NULL, NULL);
-	server_stop(&server);
-	return (failed);
+	redis_lab_or_skip();
+	return (cmocka_run_group_tests(tests, setup, teardown));
 }
