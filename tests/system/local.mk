@@ -3,6 +3,7 @@ check_SCRIPTS += tests/system/system.sh
 system_tests = \
 	tests/system/conftest.py \
 	tests/system/test_access.py \
+	tests/system/test_admin.py \
 	tests/system/test_bodies.py \
 	tests/system/test_browser.py \
 	tests/system/test_check.py \
