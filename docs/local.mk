@@ -8,6 +8,7 @@ nobase_dist_doc_DATA = \
 	docs/guide/access.md \
 	docs/guide/audit.md \
 	docs/guide/configuration.md \
+	docs/guide/geo.md \
 	docs/guide/http.md \
 	docs/guide/identity.md \
 	docs/guide/index.md \
