@@ -40,3 +40,10 @@ yett_SOURCES = \
 # The shim over libmodsecurity is C++: link with the C++ driver.
 nodist_EXTRA_yett_SOURCES = dummy.cxx
 yett_LDADD = $(YETT_ARCHIVES) $(ALLOCATOR_LIBS) $(YETT_LIBS)
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/test_talk
+endif
+tests_unit_test_talk_SOURCES = tests/unit/test_talk.c gateway/talk.c
+tests_unit_test_talk_LDADD = gateway/net/libnet.a gateway/loop/libloop.a \
+	gateway/base/libbase.a $(EV_LIBS) $(CMOCKA_LIBS)
