@@ -20,4 +20,15 @@ REDIS_TEST_LIBS = gateway/redis/libredis.a gateway/tls/libtls.a gateway/loop/lib
 check_PROGRAMS += tests/unit/test_redis_value
 tests_unit_test_redis_value_SOURCES = tests/unit/test_redis_value.c
 tests_unit_test_redis_value_LDADD = $(REDIS_TEST_LIBS)
+check_PROGRAMS += tests/unit/test_redis
+REDIS_RIG = tests/unit/redis_rig.c tests/unit/redis_rig.h \
+	tests/unit/redis_lab.c tests/unit/redis_lab.h
+tests_unit_test_redis_SOURCES = tests/unit/test_redis.c $(REDIS_RIG) $(TLS_LAB)
+nodist_tests_unit_test_redis_SOURCES = tests/unit/script_lua.c
+tests_unit_test_redis_LDADD = $(REDIS_TEST_LIBS)
 endif
+CLEANFILES += tests/unit/script_lua.c
+EXTRA_DIST += tests/unit/data/script.lua
+tests/unit/script_lua.c: tests/unit/data/script.lua gateway/redis/embed.sh
+	$(AM_V_GEN)$(MKDIR_P) $(@D) && $(SHELL) $(srcdir)/gateway/redis/embed.sh \
+		$(srcdir)/tests/unit/data/script.lua test_script >$@.tmp && mv $@.tmp $@

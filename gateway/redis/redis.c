@@ -177,8 +177,6 @@ redis_answered(struct redis *redis, struct link *link, struct command *command,
 void
 redis_became(struct redis *redis, enum redis_link link, const char *reason)
 {
-	bool was_up = redis->state.link == REDIS_UP;
-
 	if (redis->closing)
 		return;
 	if (reason != NULL)
@@ -187,7 +185,7 @@ redis_became(struct redis *redis, enum redis_link link, const char *reason)
 		return;
 	redis->state.link = link;
 	redis->state.since_us = loop_now_us(redis->loop);
-	if (redis->changed != NULL && (was_up || link == REDIS_UP))
+	if (redis->changed != NULL)
 		redis->changed(redis->changed_data);
 }
 

@@ -57,7 +57,9 @@ struct redis;
 /* Connects at once, in the background, and again (with back-off and jitter)
  * whenever the connection is lost. Names are resolved on `resolver`. */
 struct redis *redis_new(struct loop *, struct redis_service *, struct job_pool *resolver);
-/* Every outstanding ask gets its `done` with no answer. */
+/* Every outstanding ask gets its `done` with no answer. Not from inside `done` or
+ * `changed`. A name that is being looked up is left to the resolver: the loop runs
+ * on, or the process ends. */
 void redis_free(struct redis **);
 
 /* Queues a command; what is queued in one round of the loop leaves in one write
@@ -83,7 +85,7 @@ struct redis_state {
 };
 void redis_state(const struct redis *, struct redis_state *state_r);
 const char *redis_link_text(enum redis_link);
-/* `changed(data)` runs on the loop whenever the link goes up or down. */
+/* `changed(data)` runs on the loop whenever `link` of the state changes. */
 void redis_on_change(struct redis *, void (*changed)(void *data), void *data);
 
 #endif
