@@ -48,8 +48,12 @@ add_to_slice(struct bans_window *w, uint32_t after, int64_t within_us, int64_t w
 bool
 bans_window_add(struct bans_window *w, uint32_t after, int64_t within_us, int64_t wall_us)
 {
-	if (wall_us < w->last_us || wall_us - w->last_us > within_us)
+	if (wall_us > w->last_us ? wall_us - w->last_us > within_us
+				 : w->last_us - wall_us > within_us)
 		bans_window_clear(w);
+	/* requests that end out of order */
+	if (wall_us < w->last_us)
+		wall_us = w->last_us;
 	w->last_us = wall_us;
 	if (after <= BANS_EXACT_MAX)
 		return (add_time(w, after, within_us, wall_us));

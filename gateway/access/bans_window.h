@@ -28,7 +28,8 @@ struct bans_window {
 };
 
 /* Counts one refusal. `after` and `within_us` must stay what they are, or the
- * window begins anew (bans_window_clear). A clock that was put back forgets. */
+ * window begins anew (bans_window_clear). A clock that was put back forgets; a time
+ * that is only a little earlier is one of a request that ended out of order. */
 bool bans_window_add(struct bans_window *, uint32_t after, int64_t within_us,
     int64_t wall_us);
 void bans_window_clear(struct bans_window *);

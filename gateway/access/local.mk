@@ -55,3 +55,13 @@ gateway/access/bans_client_lua.c: gateway/access/bans_client.lua gateway/redis/e
 gateway/access/bans_index_lua.c: gateway/access/bans_index.lua gateway/redis/embed.sh
 	$(EMBED_LUA) $(srcdir)/gateway/access/bans_index.lua bans_index_script >$@.tmp && \
 		mv $@.tmp $@
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/test_bans_share
+endif
+tests_unit_test_bans_share_SOURCES = tests/unit/test_bans_share.c tests/unit/redis_lab.c \
+	tests/unit/redis_lab.h
+tests_unit_test_bans_share_LDADD = gateway/access/libaccess.a gateway/redis/libredis.a \
+	gateway/tls/libtls.a gateway/net/libnet.a gateway/conf/libconf.a \
+	gateway/loop/libloop.a gateway/base/libbase.a $(HIREDIS_LIBS) $(OPENSSL_LIBS) \
+	$(YAML_LIBS) $(EV_LIBS) $(CMOCKA_LIBS)

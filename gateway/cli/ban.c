@@ -162,7 +162,7 @@ static int
 ban_list(const struct ban_options *o, const char *client)
 {
 	json_t *answer;
-	int rc;
+	int rc = CLI_SYSTEM;
 
 	if (client != NULL || o->all || o->length != NULL || o->reason != NULL)
 		return (usage("list takes --json only", ""));
@@ -184,7 +184,7 @@ ban_add(const struct ban_options *o, const char *client)
 {
 	json_t *question, *answer;
 	int64_t length;
-	int rc;
+	int rc = CLI_SYSTEM;
 
 	if (client == NULL || o->all)
 		return (usage("add: who? an address or prefix is missing", ""));
@@ -216,7 +216,7 @@ static int
 ban_lift(const struct ban_options *o, const char *client)
 {
 	json_t *question, *answer;
-	int rc;
+	int rc = CLI_SYSTEM;
 
 	if ((client == NULL) != o->all)
 		return (usage("lift: one ADDRESS[/BITS], or --all", ""));
@@ -285,7 +285,7 @@ cli_ban(int argc, char **argv)
 {
 	struct ban_options o = { { NULL, NULL }, NULL, NULL, false, false };
 	size_t i;
-	int rc;
+	int rc = CLI_SYSTEM;
 
 	rc = parse_options(&o, argc, argv);
 	if (rc != CLI_OK)

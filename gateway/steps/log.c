@@ -124,8 +124,9 @@ count_refusal(struct request *req)
 		return;
 	if (strcmp(refusal->reason, "ban") != 0) {
 		if (is_counted(req))
+			/* the end: what began long ago must not end a window */
 			bans_refused(bans, &req->client_key, refusal->reason, req->id,
-			    req->began_wall_us);
+			    clock_wall_us());
 	} else if (!req->conn->gone)
 		bans_page_shown(bans, &req->client);
 }
