@@ -4,7 +4,7 @@
 # [FUZZ_SECONDS=60] [FUZZ_TARGETS="uri h1_body"]` runs clang's libFuzzer for that
 # long on each; `make fuzz-merge` puts the inputs it found worth keeping into
 # the corpora of the source tree.
-FUZZ_NAMES = auth ban_record conf forwarded h1_body h1_request h1_response mask prefixes proxy_header uri waf_body
+FUZZ_NAMES = auth ban_record conf forwarded h1_body h1_request h1_response mask mmdb prefixes proxy_header uri waf_body
 FUZZ_SECONDS = 60
 FUZZ_TARGETS = $(FUZZ_NAMES)
 
@@ -41,6 +41,10 @@ check_PROGRAMS += tests/fuzz/fuzz_mask
 tests_fuzz_fuzz_mask_SOURCES = tests/fuzz/fuzz_mask.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_mask_LDADD = gateway/filter/libfilter.a gateway/base/libbase.a
 
+check_PROGRAMS += tests/fuzz/fuzz_mmdb
+tests_fuzz_fuzz_mmdb_SOURCES = tests/fuzz/fuzz_mmdb.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_mmdb_LDADD = geo/libgeo.a gateway/base/libbase.a $(MAXMINDDB_LIBS)
+
 check_PROGRAMS += tests/fuzz/fuzz_proxy_header
 tests_fuzz_fuzz_proxy_header_SOURCES = tests/fuzz/fuzz_proxy_header.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_proxy_header_LDADD = gateway/net/libnet.a gateway/base/libbase.a
@@ -59,7 +63,7 @@ tests_fuzz_fuzz_waf_body_LDADD = rules/librules.a gateway/base/libbase.a $(JANSS
 
 # ---
 FUZZ_MAIN = tests/fuzz/fuzz.h tests/fuzz/replay_main.c
-EXTRA_DIST += tests/fuzz/run.sh tests/fuzz/corpus tests/fuzz/http.dict tests/fuzz/conf.dict tests/fuzz/mask.dict tests/fuzz/forwarded.dict
+EXTRA_DIST += tests/fuzz/run.sh tests/fuzz/corpus tests/fuzz/http.dict tests/fuzz/conf.dict tests/fuzz/mask.dict tests/fuzz/mmdb.dict tests/fuzz/forwarded.dict
 FUZZ_RUN = FUZZ_NAMES='$(FUZZ_TARGETS)' FUZZ_SECONDS='$(FUZZ_SECONDS)' \
 	$(SHELL) $(srcdir)/tests/fuzz/run.sh
 
