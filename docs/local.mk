@@ -7,6 +7,7 @@ nobase_dist_doc_DATA = \
 	docs/design/ratelimit.md \
 	docs/guide/access.md \
 	docs/guide/audit.md \
+	docs/guide/bans.md \
 	docs/guide/configuration.md \
 	docs/guide/geo.md \
 	docs/guide/http.md \
