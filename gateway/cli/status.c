@@ -142,6 +142,7 @@ static void
 print_status(const json_t *s)
 {
 	const json_t *bans, *redis;
+	long long nodes;
 
 	bans = json_object_get(s, "bans");
 	redis = json_object_get(s, "redis");
@@ -151,7 +152,8 @@ print_status(const json_t *s)
 	    number_of(s, "connections"), number_of(s, "threads"));
 	print_requests(json_object_get(s, "requests"));
 	print_state("limits", json_object_get(s, "sharing"), "state");
-	printf(", %lld gateways\n", number_of(json_object_get(s, "sharing"), "nodes"));
+	nodes = number_of(json_object_get(s, "sharing"), "nodes");
+	printf(", %lld gateway%s\n", nodes, nodes == 1 ? "" : "s");
 	if (json_is_object(redis)) {
 		print_state("redis", redis, "link");
 		putchar('\n');
