@@ -152,7 +152,7 @@ find_metadata(const uint8_t *file, size_t n)
 static enum err_code
 check_metadata(int fd, size_t *metadata_r, struct err *e)
 {
-	struct value_check values = { .budget = METADATA_VALUES_MAX };
+	struct value_check values = { .budget = METADATA_VALUES_MAX, .deep_text = true };
 	const char *problem = NULL;
 	struct stat st;
 	uint8_t *file;

@@ -4,8 +4,6 @@
 
 #include "geo/value.h"
 
-#include <stdbool.h>
-
 enum type {
 	TYPE_EXTENDED,
 	TYPE_POINTER,
@@ -163,12 +161,12 @@ was_seen(struct value_check *c, size_t at)
 }
 
 static const char *
-head_problem(const struct head *h, bool is_key)
+head_problem(const struct head *h, bool only_text)
 {
 	if (!TYPES[h->type].allowed)
 		return ("has a type that is not for data");
-	if (is_key && h->type != TYPE_TEXT)
-		return ("has a key that is not text");
+	if (only_text && h->type != TYPE_TEXT)
+		return ("has something where only text may be");
 	if (h->size < TYPES[h->type].least || h->size > TYPES[h->type].most)
 		return ("has a number of a wrong size");
 	return (NULL);
@@ -196,7 +194,7 @@ look_at(struct walk *w, struct value_check *c, bool is_key)
 		if (!is_key && was_seen(c, target))
 			return (NULL);
 	}
-	problem = head_problem(&h, is_key);
+	problem = head_problem(&h, is_key || (c->deep_text && w->depth > 1));
 	if (problem != NULL)
 		return (problem);
 	if (is_container(h.type))

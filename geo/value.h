@@ -5,6 +5,7 @@
 #ifndef YETT_GEO_VALUE_H
 #define YETT_GEO_VALUE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,6 +20,9 @@ struct value_check {
 	 * which are passed over the next time. NULL: each counts each time, as
 	 * for a reader that follows pointers and copies. */
 	uint8_t *seen;
+	/* In lists and maps within the first one only text may stand: so it is in
+	 * metadata, and libmaxminddb leaks memory where it is not. */
+	bool deep_text;
 };
 
 /* Checks the value at `offset` and everything in it: types, sizes, that it ends
