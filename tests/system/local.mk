@@ -11,6 +11,7 @@ system_tests = \
 	tests/system/test_core_review.py \
 	tests/system/test_explain.py \
 	tests/system/test_forwarding.py \
+	tests/system/test_geo.py \
 	tests/system/test_http_answers.py \
 	tests/system/test_http_requests.py \
 	tests/system/test_identity.py \
