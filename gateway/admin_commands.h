@@ -9,7 +9,8 @@
 
 struct control_view;
 
-typedef void admin_command_f(struct control_view *, const json_t *question, json_t *answer);
+typedef void admin_command_f(struct control_view *, const json_t *question,
+    json_t *answer);
 
 /* Makes {"ok": false, "error": ...} of the answer. */
 void admin_refuse(json_t *answer, const char *error);

@@ -222,12 +222,15 @@ talk_answer(struct talk *t, talk_f *function, void *data)
 void
 talk_free(struct talk **talk)
 {
+	struct call *call, *next;
 	struct talk *t;
 
 	CAST_OBJ(t, *talk, TALK_MAGIC);
 	*talk = NULL;
-	while (!TAILQ_EMPTY(&t->calls))
-		call_free(TAILQ_FIRST(&t->calls));
+	for (call = TAILQ_FIRST(&t->calls); call != NULL; call = next) {
+		next = TAILQ_NEXT(call, link);
+		call_free(call);
+	}
 	listener_free(&t->listener);
 	connlimit_free(&t->limit);
 	if (t->address.family == NETADDR_UNIX)

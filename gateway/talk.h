@@ -22,7 +22,7 @@ typedef enum talk_rc talk_f(void *data, struct span in, size_t *used_r, struct t
 struct talk_options {
 	size_t question_max;	/* bytes; a longer one ends the connection */
 	size_t answer_max;
-	int64_t idle_us;	/* for a question to come, and for an answer to be taken */
+	int64_t idle_us;	/* for a question to come, an answer to be taken */
 	uint32_t connections;
 	int mode;		/* of a unix socket: 0600 */
 };

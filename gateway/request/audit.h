@@ -16,7 +16,7 @@
 /* The limit that refused a request, or would have. */
 struct record_limit {
 	const char *name, *rate;	/* of the configuration: "5/m" */
-	struct span key;		/* whose bucket, header and cookie values hashed */
+	struct span key;		/* whose bucket; fields and cookies hashed */
 	uint32_t retry_after;		/* seconds */
 };
 

@@ -25,6 +25,7 @@ static const char *words[] = { "password", "passwd", "token", "secret", "authori
 /* A record with all there is. */
 struct full {
 	struct record r;
+	struct record_limit limit;
 	struct http_request request;
 	struct http_field fields[FIELDS];
 	struct netaddr client;
@@ -122,6 +123,10 @@ fill(struct full *f)
 	fill_waf(f);
 	assert_true(netaddr_parse_ip(&f->client, SPAN("192.0.2.7")));
 	f->client.port = 41234;
+	f->limit = (struct record_limit){ .name = "login",
+		.rate = "5/m",
+		.key = SPAN("login|192.0.2.7"),
+		.retry_after = 12 };
 	f->tls.version = "TLSv1.3";
 	f->tls.cipher = "TLS_AES_256_GCM_SHA384";
 	f->tls.sni = SPAN("shop.example.com");
@@ -132,6 +137,10 @@ fill(struct full *f)
 		.blocked = true,
 		.status = 403,
 		.client = &f->client,
+		.country = "NL",
+		.asn = 64500,
+		.user = "frank",
+		.limit = &f->limit,
 		.tls = &f->tls,
 		.request = &f->request,
 		.body_bytes = 10,
@@ -220,8 +229,8 @@ test_audit_record(void **state)
 		{ "detail", "inbound score" },
 		{ "client.address", "192.0.2.7" },
 		{ "client.port", "#41234" },
-		{ "client.country", NULL },
-		{ "client.asn", NULL },
+		{ "client.country", "NL" },
+		{ "client.asn", "#64500" },
 		{ "tls.version", "TLSv1.3" },
 		{ "tls.cipher", "TLS_AES_256_GCM_SHA384" },
 		{ "tls.sni", "shop.example.com" },
@@ -261,7 +270,10 @@ test_audit_record(void **state)
 		{ "waf.rules.3.severity", NULL },
 		{ "waf.rules.3.value", NULL },
 		{ "waf.rules_lost", "#2" },
-		{ "limit", NULL },
+		{ "limit.name", "login" },
+		{ "limit.key", "login|192.0.2.7" },
+		{ "limit.rate", "5/m" },
+		{ "limit.retry_after", "#12" },
 		{ "origin", "10.0.0.1:80" },
 		{ "duration_us", "#1500" },
 		{ "node", "gw1" },
@@ -394,6 +406,9 @@ test_access_json(void **state)
 		{ "time", "2026-01-31T12:34:56.123456Z" },
 		{ "id", "01ARZ3NDEKTSV4RRFFQ69G5FAV" },
 		{ "client", "192.0.2.7" },
+		{ "country", "NL" },
+		{ "asn", "#64500" },
+		{ "user", "frank" },
 		{ "method", "GET" },
 		{ "host", "shop.example.com" },
 		{ "path", "/search" },
@@ -423,7 +438,7 @@ test_access_json(void **state)
 	json = parse_out();
 	expect(json, rows, sizeof(rows) / sizeof(rows[0]));
 	assert_true(json_is_true(at(json, "aborted")));
-	assert_int_equal(json_object_size(json), 21);
+	assert_int_equal(json_object_size(json), 24);
 	json_decref(json);
 }
 
@@ -437,17 +452,18 @@ test_access_combined(void **state)
 	text_reset(&out);
 	access_record_combined(&out, &f.r, mask);
 	if (!span_eq(text_span(&out),
-		SPAN("192.0.2.7 - - [31/Jan/2026:12:34:56 +0000] "
+		SPAN("192.0.2.7 - frank [31/Jan/2026:12:34:56 +0000] "
 		     "\"GET /a/../search?q=1'&token=*** HTTP/1.1\" 403 800 "
 		     "\"https://x/?password=***\" \"curl/8.0 \\x22quoted\\x22\"")))
 		fail_msg("%.*s", SPAN_FMT(text_span(&out)));
+	f.r.user = "a b\"";
 	f.request.raw_target = SPAN("/\"\\\x01\n\xff");
 	f.request.fields.n = 0;
 	memset(f.request.fields.count, 0, sizeof(f.request.fields.count));
 	text_reset(&out);
 	access_record_combined(&out, &f.r, mask);
 	if (!span_eq(text_span(&out),
-		SPAN("192.0.2.7 - - [31/Jan/2026:12:34:56 +0000] "
+		SPAN("192.0.2.7 - a\\x20b\\x22 [31/Jan/2026:12:34:56 +0000] "
 		     "\"GET /\\x22\\x5C\\x01\\x0A\\xFF HTTP/1.1\" 403 800 \"-\" \"-\"")))
 		fail_msg("%.*s", SPAN_FMT(text_span(&out)));
 }

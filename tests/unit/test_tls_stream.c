@@ -205,7 +205,9 @@ static void
 test_client_certificate(void **state)
 {
 	struct tls_files user = lab_files(&lab, "user"), app = lab_files(&lab, "app");
-	struct tls_client_options o = { lab_path(&lab, "ca.pem"), true, user };
+	struct tls_client_options o = {
+		.ca = lab_path(&lab, "ca.pem"), .verify = true, .files = user
+	};
 	enum stream_rc rc = STREAM_WANT_READ;
 	struct tls_client *client;
 	int fd[2], i, done = 0;
