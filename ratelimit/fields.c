@@ -56,15 +56,36 @@ put_policy(struct text *policy, const struct limit *limit)
 	text_put_u64(policy, seconds(limit->rate.full_us));
 }
 
+/* How long `now` requests are all there are: until the bucket lacks no more than
+ * what is above one request more. A node's share of a limit, which counts while
+ * Redis is gone, fills more slowly than that says. */
+static int64_t
+until_more(const struct limit *limit, const struct limiter_result *r, uint64_t now)
+{
+	uint64_t tokens = (now + 1) * limit->conf->cost, above;
+	int64_t above_us;
+
+	if (r->denied)
+		return (r->retry_us > 0 ? r->retry_us : 1);
+	if (tokens > limit->rate.burst)
+		return (r->reset_us);
+	above = limit->rate.burst - tokens;
+	above_us = (int64_t)(above * (uint64_t)limit->rate.whole_us +
+			     above * limit->rate.rest / limit->rate.parts);
+	return (r->reset_us > above_us ? r->reset_us - above_us : 1);
+}
+
 static void
 put_state(struct text *state, const struct limit *limit, const struct limiter_result *r)
 {
+	uint64_t now = r->denied ? 0 : r->remaining / limit->conf->cost;
+
 	text_puts(state, state->n > 0 ? ", " : "");
 	put_name(state, limit->conf->name);
 	text_puts(state, ";r=");
-	text_put_u64(state, r->denied ? 0 : r->remaining / limit->conf->cost);
+	text_put_u64(state, now);
 	text_puts(state, ";t=");
-	text_put_u64(state, seconds(r->reset_us));
+	text_put_u64(state, seconds(until_more(limit, r, now)));
 }
 
 void

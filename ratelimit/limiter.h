@@ -84,11 +84,11 @@ void limiter_cancel(struct limiter *, struct limiter_take *);
 /* The result that refuses with the longest wait; NULL: none does. */
 const struct limiter_result *limiter_refusal(const struct limiter_take *);
 
-/* Fields RateLimit-Policy and RateLimit (draft-ietf-httpapi-ratelimit-headers-10)
- * as structured fields: values of all results, or (`refused` false) of those
- * limits whose `headers` is on; never of limits in mode shadow. q and r are in
- * requests, w is the time in which a spent quota comes back, t until it is whole.
- * The texts start over; empty ones: none to send. */
+/* Fields RateLimit-Policy and RateLimit (draft-ietf-httpapi-ratelimit-headers-10
+ * and -11) as structured fields: values of all results, or (`refused` false) of
+ * those limits whose `headers` is on; never of limits in mode shadow. q and r are in
+ * requests, w is the time in which a spent quota comes back, t until r grows. The
+ * texts start over; empty ones: none to send. */
 void limiter_fields(const struct limits *, const struct limiter_take *, bool refused,
     struct text *policy, struct text *state);
 /* Retry-After: whole seconds, rounded up, at least 1. */
