@@ -4,6 +4,7 @@ system_tests = \
 	tests/system/conftest.py \
 	tests/system/test_access.py \
 	tests/system/test_admin.py \
+	tests/system/test_bans.py \
 	tests/system/test_bodies.py \
 	tests/system/test_browser.py \
 	tests/system/test_check.py \
