@@ -44,7 +44,7 @@ struct cluster {
 
 static const char *cluster_send(void *, struct command *);
 
-/* --- state ------------------------------------------------------------------ */
+/* --- state -------------------------------------------------------------- */
 
 static void
 cluster_follow(struct cluster *c)
@@ -81,7 +81,7 @@ cluster_follow(struct cluster *c)
 	}
 }
 
-/* --- servers ------------------------------------------------------------------ */
+/* --- servers ------------------------------------------------------------ */
 
 static void node_changed(void *, struct link *);
 static void
@@ -171,7 +171,7 @@ node_changed(void *data, struct link *link)
 	cluster_follow(c);
 }
 
-/* --- redirections ---------------------------------------------------------------- */
+/* --- redirections ------------------------------------------------------- */
 
 static void
 send_later(struct cluster *c, struct command *command)
@@ -253,7 +253,7 @@ node_answered(void *data, struct link *link, struct command *command,
 	redis_answered(c->redis, link, command, value);
 }
 
-/* --- the map ------------------------------------------------------------------------ */
+/* --- the map ------------------------------------------------------------ */
 
 struct serving {
 	struct cluster *cluster;
@@ -326,7 +326,7 @@ cluster_changed(void *data)
 	cluster_follow(data);
 }
 
-/* --- the topology ------------------------------------------------------------------- */
+/* --- the topology ------------------------------------------------------- */
 
 static void *
 cluster_start(struct redis *redis)

@@ -42,7 +42,7 @@ link_drop_socket(struct link *link)
 	link->fd = -1;
 }
 
-/* --- greeting ---------------------------------------------------------------- */
+/* --- greeting ----------------------------------------------------------- */
 
 const char *
 link_refusal(struct span error)
@@ -162,7 +162,7 @@ link_take_own(struct link *link, struct command *command, const struct redis_val
 		become_up(link);
 }
 
-/* --- socket and TLS ------------------------------------------------------------ */
+/* --- socket and TLS ----------------------------------------------------- */
 
 static void
 handshake(struct link *link)
@@ -288,7 +288,7 @@ resolved(void *data, const struct netaddr *addresses, unsigned n)
 	link_connect(link, "the server's name has no address");
 }
 
-/* --- an attempt ------------------------------------------------------------------ */
+/* --- an attempt --------------------------------------------------------- */
 
 void
 link_attempt(struct link *link)

@@ -185,7 +185,7 @@ link_is_aimed(const struct link *link, const char *host, uint16_t port)
 	    link->host != NULL && strcmp(link->host, host) == 0 && link->port == port);
 }
 
-/* --- state ---------------------------------------------------------------- */
+/* --- state -------------------------------------------------------------- */
 
 bool
 link_is_up(const struct link *link)
@@ -230,7 +230,7 @@ link_is_idle(const struct link *link)
 	return (link->sent.first == NULL && link->waiting.first == NULL);
 }
 
-/* --- sending --------------------------------------------------------------- */
+/* --- sending ------------------------------------------------------------ */
 
 /* To be written when the round's other work is done. */
 void
@@ -337,7 +337,7 @@ link_flush_due(struct loop_timer *timer)
 		link_write(link);
 }
 
-/* --- receiving -------------------------------------------------------------- */
+/* --- receiving ---------------------------------------------------------- */
 
 /* A server that lost its scripts: the source is sent once, and what follows it on
  * the same connection may use the digest again. */
@@ -446,7 +446,7 @@ link_read(struct link *link)
 	loop_timer_set(&link->flush, 0);
 }
 
-/* --- time --------------------------------------------------------------------- */
+/* --- time --------------------------------------------------------------- */
 
 /* Up: is an answer overdue, is it time to ask for a sign of life? */
 static void

@@ -48,7 +48,7 @@ redis_free(struct redis **redis_p)
 	free(redis);
 }
 
-/* --- asks ------------------------------------------------------------------- */
+/* --- asks --------------------------------------------------------------- */
 
 static bool
 begin(
@@ -129,7 +129,7 @@ redis_finish(struct redis *redis, struct command *command,
 	ask->done(ask, value);
 }
 
-/* --- answers ------------------------------------------------------------------ */
+/* --- answers ------------------------------------------------------------ */
 
 const char *
 redis_useless(const struct redis_value *value)
@@ -172,7 +172,7 @@ redis_answered(struct redis *redis, struct link *link, struct command *command,
 		redis_finish(redis, command, value, NULL);
 }
 
-/* --- state ---------------------------------------------------------------------- */
+/* --- state -------------------------------------------------------------- */
 
 void
 redis_became(struct redis *redis, enum redis_link link, const char *reason)
@@ -246,7 +246,7 @@ redis_link_options(struct redis *redis, const struct link_ops *ops, void *data)
 	    .data = data });
 }
 
-/* --- one server ------------------------------------------------------------------- */
+/* --- one server --------------------------------------------------------- */
 
 struct single {
 	struct redis *redis;

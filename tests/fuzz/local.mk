@@ -4,7 +4,7 @@
 # [FUZZ_SECONDS=60] [FUZZ_TARGETS="uri h1_body"]` runs clang's libFuzzer for that
 # long on each; `make fuzz-merge` puts the inputs it found worth keeping into
 # the corpora of the source tree.
-FUZZ_NAMES = auth ban_record conf forwarded h1_body h1_request h1_response mask mmdb prefixes proxy_header uri waf_body
+FUZZ_NAMES = auth ban_record conf forwarded h1_body h1_request h1_response mask mmdb prefixes proxy_header redis_reply uri waf_body
 FUZZ_SECONDS = 60
 FUZZ_TARGETS = $(FUZZ_NAMES)
 
@@ -52,6 +52,10 @@ tests_fuzz_fuzz_proxy_header_LDADD = gateway/net/libnet.a gateway/base/libbase.a
 check_PROGRAMS += tests/fuzz/fuzz_prefixes
 tests_fuzz_fuzz_prefixes_SOURCES = tests/fuzz/fuzz_prefixes.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_prefixes_LDADD = gateway/access/libaccess.a gateway/conf/libconf.a gateway/base/libbase.a $(YAML_LIBS)
+
+check_PROGRAMS += tests/fuzz/fuzz_redis_reply
+tests_fuzz_fuzz_redis_reply_SOURCES = tests/fuzz/fuzz_redis_reply.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_redis_reply_LDADD = gateway/redis/libredis.a gateway/base/libbase.a $(HIREDIS_LIBS)
 
 check_PROGRAMS += tests/fuzz/fuzz_uri
 tests_fuzz_fuzz_uri_SOURCES = tests/fuzz/fuzz_uri.c $(FUZZ_MAIN)

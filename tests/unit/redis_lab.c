@@ -33,6 +33,7 @@
 #define SERVERS_MAX 16u
 #define FILES_MAX 32u
 #define WORDS_MAX 64u
+#define CLUSTER_PORT_ABOVE 10000
 #define START_US (20 * CLOCK_SECOND) /* slow machines, sanitizers beside it */
 
 struct redis_lab {
@@ -121,29 +122,38 @@ redis_lab_file(struct redis_lab *lab, const char *name, const char *text)
 	return (path);
 }
 
-/* A node of a cluster wants the port 10000 above its own, too. */
-#define PORT_MAX 55535
+/* The port, or (`port` 0) any; 0 when it is taken. */
+static uint16_t
+try_port(uint16_t port)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET,
+		.sin_port = htons(port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t n = sizeof(in);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_true(fd >= 0);
+	if (bind(fd, (struct sockaddr *)&in, sizeof(in)) != 0 ||
+	    getsockname(fd, (struct sockaddr *)&in, &n) != 0)
+		in.sin_port = 0;
+	(void)close(fd);
+	return (ntohs(in.sin_port));
+}
 
 uint16_t
 redis_lab_port(void)
 {
-	struct sockaddr_in in = { .sin_family = AF_INET,
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t n = sizeof(in);
-	int fd;
+	uint16_t port;
 
-	do {
-		in.sin_port = 0;
-		fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-		assert_true(fd >= 0);
-		assert_int_equal(bind(fd, (struct sockaddr *)&in, sizeof(in)), 0);
-		assert_int_equal(getsockname(fd, (struct sockaddr *)&in, &n), 0);
-		(void)close(fd);
-	} while (ntohs(in.sin_port) > PORT_MAX);
-	return (ntohs(in.sin_port));
+	/* Servers of a cluster talk to each other on the port 10000 above. */
+	do
+		port = try_port(0);
+	while (port == 0 || port > UINT16_MAX - CLUSTER_PORT_ABOVE ||
+	       try_port(port + CLUSTER_PORT_ABOVE) == 0);
+	return (port);
 }
 
-/* --- processes ---------------------------------------------------------------- */
+/* --- processes ---------------------------------------------------------- */
 
 static void
 child(const struct redis_server *server)
@@ -263,7 +273,7 @@ redis_lab_thaw(struct redis_server *server)
 	assert_int_equal(kill(server->pid, SIGCONT), 0);
 }
 
-/* --- kinds of servers ------------------------------------------------------------ */
+/* --- kinds of servers --------------------------------------------------- */
 
 static struct redis_server *
 add_server(struct redis_lab *lab)
@@ -300,18 +310,16 @@ static struct redis_server *
 start(struct redis_lab *lab, const char *port_option, const char *const *options)
 {
 	struct redis_server *server = add_server(lab);
-	const char *words[] = { "redis-server", "--save", "", "--appendonly", "no",
-		"--unixsocket", server->socket, "--bind", "127.0.0.1", "--port", "0",
-		port_option, NULL, NULL };
-	const char *const *word;
 	char port[8];
+	const char *words[] = { "redis-server", "--save", "", "--appendonly", "no",
+		"--repl-diskless-sync-delay", "0", "--unixsocket", server->socket,
+		"--bind", "127.0.0.1", "--port", "0", port_option,
+		port_option != NULL ? port : NULL, NULL };
+	const char *const *word;
 
-	server->port = redis_lab_port();
+	if (port_option != NULL)
+		server->port = redis_lab_port();
 	(void)snprintf(port, sizeof(port), "%u", (unsigned)server->port);
-	if (port_option == NULL)
-		server->port = 0;
-	else
-		words[12] = port;
 	for (word = options; word != NULL && *word != NULL; word++)
 		if (strcmp(*word, "--requirepass") == 0)
 			server->password = word[1];
@@ -400,7 +408,7 @@ redis_lab_start_cluster(struct redis_lab *lab, struct redis_server **servers, un
 	}
 }
 
-/* --- questions ---------------------------------------------------------------------- */
+/* --- questions ---------------------------------------------------------- */
 
 static char *
 reply_text(const redisReply *reply)

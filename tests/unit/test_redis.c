@@ -45,7 +45,7 @@ info(struct redis_server *server, const char *section, const char *name)
 	return (n);
 }
 
-/* --- answers --------------------------------------------------------------------- */
+/* --- answers ------------------------------------------------------------ */
 
 static void
 test_commands(void **state)
@@ -180,7 +180,7 @@ test_database(void **state)
 	    rig_state(rig).reason, "the server has no database of that number");
 }
 
-/* --- asks -------------------------------------------------------------------------- */
+/* --- asks --------------------------------------------------------------- */
 
 static void
 not_to_be_called(struct redis_ask *ask, const struct redis_value *value)
@@ -339,7 +339,7 @@ test_too_much(void **state)
 	free(asks);
 }
 
-/* --- scripts -------------------------------------------------------------------------- */
+/* --- scripts ------------------------------------------------------------ */
 
 static void
 test_script_is_loaded(void **state)
@@ -396,7 +396,7 @@ test_script_is_loaded_once(void **state)
 	free(asks);
 }
 
-/* --- passwords ---------------------------------------------------------------------------- */
+/* --- passwords ---------------------------------------------------------- */
 
 static const struct {
 	const char *user, *password; /* NULL: no file */
@@ -421,8 +421,7 @@ test_passwords(void **state)
 	struct redis_server *server = redis_lab_start(rig->lab, options);
 	size_t i;
 
-	redis_lab_expect(
-	    server, "OK", "ACL SETUSER guard on >other ~yett:* +@all -ping");
+	redis_lab_expect(server, "OK", "ACL SETUSER guard on >other ~yett:* +@all -ping");
 	for (i = 0; i < sizeof(password_rows) / sizeof(password_rows[0]); i++) {
 		redis_lab_conf(&rig->conf, server);
 		rig->conf.username = password_rows[i].user;
@@ -505,7 +504,7 @@ test_password_files(void **state)
 	free(many);
 }
 
-/* --- TLS ----------------------------------------------------------------------------------- */
+/* --- TLS ---------------------------------------------------------------- */
 
 struct tls_rig {
 	struct lab lab;
@@ -615,7 +614,7 @@ test_tls_large(void **state)
 	lab_close(&tls.lab);
 }
 
-/* --- trouble ---------------------------------------------------------------------------------- */
+/* --- trouble ------------------------------------------------------------ */
 
 static void
 test_killed_and_started_again(void **state)
@@ -741,7 +740,7 @@ test_became_a_replica(void **state)
 	rig_until(rig, "OK", "SET a 2", 2 * CLOCK_SECOND);
 }
 
-/* --- servers that are none ----------------------------------------------------------------------- */
+/* --- servers that are none ---------------------------------------------- */
 
 /* Says its line to everybody who comes, after what they say or at once. */
 struct impostor {

@@ -18,7 +18,7 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* --- values --------------------------------------------------------------------- */
+/* --- values ------------------------------------------------------------- */
 
 static void
 put_value(struct text *out, const struct redis_value *value)
@@ -244,7 +244,7 @@ test_a_large_answer(void **state)
 	answers_free(&answers);
 }
 
-/* --- slots ------------------------------------------------------------------------ */
+/* --- slots -------------------------------------------------------------- */
 
 static const struct {
 	const char *key;
