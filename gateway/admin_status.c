@@ -94,6 +94,24 @@ limits(const struct control_view *view)
 }
 
 static json_t *
+bans_sharing(const struct control_view *view)
+{
+	struct bans_share_figures figures;
+	json_t *object;
+
+	if (view->bans_share == NULL)
+		return (json_null());
+	bans_share_figures(view->bans_share, &figures);
+	object = json_object();
+	put(object, "told", figures.told);
+	put(object, "kept", figures.kept);
+	put(object, "heard", figures.heard);
+	put(object, "failed", figures.failed);
+	put(object, "bad", figures.bad);
+	return (object);
+}
+
+static json_t *
 bans(const struct control_view *view)
 {
 	struct bans_figures figures;
@@ -107,6 +125,7 @@ bans(const struct control_view *view)
 	put(object, "lifted", figures.lifted);
 	put(object, "watched", figures.watched);
 	put(object, "lost", figures.lost);
+	json_object_set_new(object, "sharing", bans_sharing(view));
 	return (object);
 }
 

@@ -8,7 +8,6 @@
 #include <signal.h>
 #include <stdlib.h>
 
-#include "gateway/access/bans_share.h"
 #include "gateway/admin.h"
 #include "gateway/base/check.h"
 #include "gateway/base/clock.h"
@@ -25,7 +24,6 @@ struct control {
 	struct loop *loop;
 	struct job_pool *resolver;
 	struct heartbeat *heartbeat; /* NULL: no Redis */
-	struct bans_share *share;
 	struct admin *admin; /* NULL: off */
 	struct metrics *metrics; /* NULL: off */
 	struct loop_timer poll;
@@ -119,7 +117,8 @@ control_start(struct control **control_r, struct snapshot *snap, struct workers 
 		c->view.redis = redis_new(c->loop, snap->redis, c->resolver);
 		c->heartbeat =
 		    heartbeat_new(c->loop, c->view.redis, snap->rate_limits, snap->conf);
-		c->share = bans_share_new(c->loop, c->view.redis, snap->bans, snap->conf);
+		c->view.bans_share =
+		    bans_share_new(c->loop, c->view.redis, snap->bans, snap->conf);
 	}
 	loop_timer_init(&c->poll, c->loop, poll_files, c);
 	loop_timer_set(&c->poll, POLL_US);
@@ -157,8 +156,8 @@ control_free(struct control **control)
 		metrics_free(&c->metrics);
 	if (c->admin != NULL)
 		admin_free(&c->admin);
-	if (c->share != NULL)
-		bans_share_free(&c->share);
+	if (c->view.bans_share != NULL)
+		bans_share_free(&c->view.bans_share);
 	if (c->heartbeat != NULL)
 		heartbeat_free(&c->heartbeat);
 	job_pool_free(&c->resolver);

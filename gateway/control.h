@@ -6,6 +6,7 @@
 #ifndef YETT_CONTROL_H
 #define YETT_CONTROL_H
 
+#include "gateway/access/bans_share.h"
 #include "gateway/base/err.h"
 #include "gateway/redis/redis.h"
 #include "gateway/request/snapshot.h"
@@ -16,6 +17,7 @@ struct control_view {
 	struct snapshot *snap;
 	struct workers *workers;
 	struct redis *redis;		/* NULL: none */
+	struct bans_share *bans_share;	/* NULL: none */
 	int64_t started_us;		/* wall clock */
 };
 

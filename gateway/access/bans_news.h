@@ -20,6 +20,9 @@ void bans_rule(struct bans *, struct bans_rule *rule_r);
 /* How long the ban of a level lasts. */
 int64_t bans_lasts(const struct bans_rule *, uint32_t level);
 
+/* Into the error log: banned, for how long, why. */
+void bans_log(const struct ban *);
+
 enum bans_news_kind { BANS_NEWS_REFUSALS, BANS_NEWS_MADE, BANS_NEWS_LIFTED };
 struct bans_news {
 	enum bans_news_kind kind;

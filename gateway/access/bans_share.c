@@ -7,6 +7,7 @@
 
 #include "gateway/access/bans_share.h"
 
+#include "gateway/access/bans_allowance.h"
 #include "gateway/access/bans_news.h"
 #include "gateway/access/bans_record.h"
 #include "gateway/access/bans_scripts.h"
@@ -34,6 +35,12 @@
 #define NUMBER_MAX 24
 #define VERSION_MAX (UINT64_C(1) << 53)
 #define HISTORY_MAX 65
+
+/* What a flood of addresses may leave behind in Redis, whose keys last as long as
+ * the window, or as a ban is remembered: so many in such a time. What is more stays
+ * on this gateway. */
+#define ALLOWED_CLIENTS 65536
+#define ALLOWED_BANS 65536
 
 enum errand_kind {
 	COUNT, /* refusals: bans_client count */
@@ -75,11 +82,12 @@ struct bans_share {
 	struct errand *errands, *idle;
 	unsigned n_idle;
 	struct bans_share_figures figures;
+	struct bans_allowance clients, bans_made;
 
 	char history[HISTORY_MAX]; /* of the index; "" none */
 	uint64_t seen; /* version */
 	int64_t poll_us, scrub_us, complain_us, tell_us;
-	uint64_t clients; /* in the index, when last looked through */
+	uint64_t listed; /* in the index, when last looked through */
 	struct {
 		bool busy, failed, more;
 		unsigned waiting;
@@ -184,6 +192,20 @@ send_index(struct errand *e, struct args *a)
 }
 
 /* --- telling -------------------------------------------------------------- */
+
+/* Bans by hand, and ends of bans, always. */
+static bool
+is_allowed(struct bans_share *s, const struct bans_rule *rule, const struct bans_news *n)
+{
+	int64_t now = loop_now_us(s->loop);
+
+	if (n->kind == BANS_NEWS_REFUSALS)
+		return (bans_may_take(&s->bans_made, now, rule->max_us) &&
+			bans_take(&s->clients, ALLOWED_CLIENTS, now, rule->within_us));
+	if (n->kind == BANS_NEWS_MADE && !n->ban.by_hand)
+		return (bans_take(&s->bans_made, ALLOWED_BANS, now, rule->max_us));
+	return (true);
+}
 
 static void
 put_words(struct bans_share *s, const char *words)
@@ -304,6 +326,10 @@ tell(struct bans_share *s)
 	for (i = 0; i < TELL_MAX && s->n_idle > RESERVED && sent; i++) {
 		if (!bans_news_take(s->bans, &news))
 			return;
+		if (!is_allowed(s, &rule, &news)) {
+			s->figures.kept++;
+			continue;
+		}
 		e = take_errand(s, COUNT);
 		e->news = news;
 		s->figures.told++;
@@ -472,7 +498,7 @@ ask_some(struct bans_share *s)
 		return;
 	random_bytes(&any, sizeof(any));
 	add_text(&a, SPAN("some"));
-	add_number(&a, s->clients > SCRUB ? (int64_t)(any % s->clients) : 0);
+	add_number(&a, s->listed > SCRUB ? (int64_t)(any % s->listed) : 0);
 	add_number(&a, SCRUB);
 	send_index(e, &a);
 }
@@ -485,7 +511,7 @@ hear_some(struct bans_share *s, const struct redis_value *answer)
 	uint64_t at;
 	size_t i;
 
-	if (!read_list(s, answer, &s->clients))
+	if (!read_list(s, answer, &s->listed))
 		return;
 	for (i = 2; i < answer->n_items; i += 2) {
 		span_u64(answer->items[i + 1].text, &at);
@@ -529,13 +555,13 @@ read_record(struct errand *e, const struct redis_value *answer, struct ban *ban_
 }
 
 static void
-log_ban(const struct ban *ban)
+made_by_all(struct bans_share *s, const struct ban *ban)
 {
-	char client[BANS_CLIENT_MAX];
+	struct bans_rule rule;
 
-	log_info("bans", "%s %s for %lld s: %s", bans_client_text(ban, client),
-	    ban->shadow ? "would be banned" : "banned",
-	    (long long)((ban->until_us - ban->since_us) / CLOCK_SECOND), ban->reason);
+	bans_rule(s->bans, &rule);
+	bans_take(&s->bans_made, ALLOWED_BANS, loop_now_us(s->loop), rule.max_us);
+	bans_log(ban);
 }
 
 /* COUNT, PUT, FETCH and CHECK_ONE. */
@@ -552,7 +578,7 @@ hear_client(struct errand *e, const struct redis_value *answer)
 		s->figures.heard++;
 		bans_heard(s->bans, &ban);
 		if (kind == COUNT && record == BANS_RECORD_MADE) {
-			log_ban(&ban);
+			made_by_all(s, &ban);
 			e->news.kind = BANS_NEWS_MADE;
 			e->news.ban = ban;
 		}

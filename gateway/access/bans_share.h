@@ -21,6 +21,7 @@ void bans_share_free(struct bans_share **);
 
 struct bans_share_figures {
 	uint64_t told;		/* batches of refusals, bans and ends of bans */
+	uint64_t kept;		/* not told: a flood would fill Redis */
 	uint64_t heard;		/* bans, or ends of bans */
 	uint64_t failed;	/* commands without an answer, or refused */
 	uint64_t bad;		/* answers that no gateway has written */

@@ -5,6 +5,7 @@
 #include "gateway/access/bans_inner.h"
 #include "gateway/base/check.h"
 #include "gateway/base/clock.h"
+#include "gateway/base/log.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -122,7 +123,17 @@ write_reason(
 		}
 }
 
-static bool
+void
+bans_log(const struct ban *ban)
+{
+	char ip[NETADDR_TEXT_MAX];
+
+	log_info("bans", "%s/%u %s for %lld s: %s", netaddr_ip_text(&ban->client, ip),
+	    ban->bits, ban->shadow ? "would be banned" : "banned",
+	    (long long)((ban->until_us - ban->since_us) / CLOCK_SECOND), ban->reason);
+}
+
+static struct bans_slot *
 make_ban(struct bans *b, uint64_t hash, struct bans_watch *w, int64_t wall_us)
 {
 	struct bans_shard *shard = bans_shard(b, hash);
@@ -132,7 +143,7 @@ make_ban(struct bans *b, uint64_t hash, struct bans_watch *w, int64_t wall_us)
 
 	slot = bans_slot_make(b, hash, &w->node.key, wall_us, false);
 	if (slot == NULL)
-		return (false);
+		return (NULL);
 	if (slot->state == BANS_LIFTED || slot->by_hand ||
 	    wall_us - slot->until_us > rule->max_us)
 		slot->level = 0;
@@ -152,7 +163,7 @@ make_ban(struct bans *b, uint64_t hash, struct bans_watch *w, int64_t wall_us)
 	bans_slot_turn(b, slot, BANS_HELD);
 	bans_slot_news(b, shard, slot);
 	atomic_fetch_add_explicit(&b->made, 1, RELAXED);
-	return (true);
+	return (slot);
 }
 
 static bool
@@ -164,6 +175,7 @@ count(struct bans *b, const struct bans_key *key, unsigned kind, const char *id,
 	const struct bans_rule *rule = &shard->rule;
 	struct bans_slot *slot;
 	struct bans_watch *w;
+	struct ban ban;
 	bool made = false;
 
 	lock_take(&shard->lock);
@@ -180,8 +192,9 @@ count(struct bans *b, const struct bans_key *key, unsigned kind, const char *id,
 	w->kinds |= kind;
 	note_id(w, id);
 	if (bans_window_add(&w->window, rule->after, rule->within_us, wall_us) &&
-	    make_ban(b, hash, w, wall_us)) {
+	    (slot = make_ban(b, hash, w, wall_us)) != NULL) {
 		made = true;
+		bans_slot_copy(slot, &ban);
 		bans_table_remove(&shard->watched, w);
 	} else if (atomic_load_explicit(&b->news_on, RELAXED)) {
 		w->untold_kinds |= kind;
@@ -190,6 +203,8 @@ count(struct bans *b, const struct bans_key *key, unsigned kind, const char *id,
 		bans_watch_news(b, shard, w);
 	}
 	lock_release(&shard->lock);
+	if (made)
+		bans_log(&ban);
 	return (made);
 }
 

@@ -3,6 +3,7 @@ gateway_access_libaccess_a_SOURCES = \
 	gateway/access/acl.c gateway/access/acl.h \
 	gateway/access/auth.c gateway/access/auth.h \
 	gateway/access/bans.c gateway/access/bans.h \
+	gateway/access/bans_allowance.h \
 	gateway/access/bans_inner.h \
 	gateway/access/bans_news.c gateway/access/bans_news.h \
 	gateway/access/bans_record.c gateway/access/bans_record.h \

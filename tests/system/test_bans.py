@@ -78,7 +78,8 @@ def test_a_client_that_is_refused_too_often_is_banned(gateway, origin):
     ids += attack(gw, 1)
     until(lambda: bans(gw), what="a ban")
     it = bans(gw)[ATTACKER]
-    assert it["ids"] == ids
+    # two threads may write down two requests in either order
+    assert sorted(it["ids"]) == sorted(ids)
     assert it["reason"] == "3 refusals within 60 s: acl"
     assert (it["by"], it["mode"], it["level"], it["node"]) == \
         ("refusals", "enforce", 0, "gw-test")
@@ -87,7 +88,8 @@ def test_a_client_that_is_refused_too_often_is_banned(gateway, origin):
     before = len(origin.requests)
     answer, record = gw.record_of(request(), source=ATTACKER)
     assert (answer.status, record["reason"], record["action"]) == (403, "ban", "blocked")
-    assert is_shut_out(gw) and is_shut_out(gw)
+    until(lambda: is_shut_out(gw), what="the closed door")
+    assert is_shut_out(gw)
     assert len(origin.requests) == before
     assert is_served(gw, NEIGHBOUR) is True
     assert gw.status()["bans"]["bans"] == 1
@@ -166,7 +168,7 @@ def test_by_hand(gateway):
     status, out, _ = ban(gw, "add", ATTACKER, "--for", "1h", "--reason", "scans \x1b[31m")
     assert status == 0 and out.startswith(f"{ATTACKER} is banned until 2")
     assert is_served(gw) == "ban"
-    assert is_shut_out(gw)
+    until(lambda: is_shut_out(gw), what="the closed door")
     status, out, _ = ban(gw, "list")
     assert status == 0 and ATTACKER in out and "scans" in out and "hand" in out
     assert "\x1b" not in out

@@ -4,9 +4,11 @@
 
 #include "gateway/access/bans.h"
 
+#include "gateway/access/bans_allowance.h"
 #include "gateway/access/bans_news.h"
 #include "gateway/access/bans_window.h"
 #include "gateway/base/clock.h"
+#include "gateway/base/log.h"
 
 #include <pthread.h>
 #include <setjmp.h>
@@ -650,6 +652,31 @@ test_news_is_one_a_client(void **state)
 	bans_free(&b);
 }
 
+/* --- what may be told ----------------------------------------------------- */
+
+static void
+test_allowance(void **state)
+{
+	struct bans_allowance a = { 0 };
+	int64_t now = T0;
+	unsigned i;
+
+	(void)state;
+	/* all at once, then evenly, and full again after a period */
+	for (i = 0; i < 100; i++)
+		assert_true(bans_take(&a, 100, now, 10 * S));
+	assert_false(bans_may_take(&a, now, 10 * S));
+	assert_false(bans_take(&a, 100, now, 10 * S));
+	now += S;
+	for (i = 0; i < 10; i++)
+		assert_true(bans_take(&a, 100, now, 10 * S));
+	assert_false(bans_take(&a, 100, now, 10 * S));
+	now += 100 * S;
+	for (i = 0; i < 100; i++)
+		assert_true(bans_take(&a, 100, now, 10 * S));
+	assert_false(bans_take(&a, 100, now, 10 * S));
+}
+
 /* --- threads -------------------------------------------------------------- */
 
 struct crowd {
@@ -742,8 +769,10 @@ main(void)
 		cmocka_unit_test(test_full_of_bans),
 		cmocka_unit_test(test_news),
 		cmocka_unit_test(test_news_is_one_a_client),
+		cmocka_unit_test(test_allowance),
 		cmocka_unit_test(test_threads),
 	};
 
+	log_set_level(LOG_LEVEL_WARN);
 	return (cmocka_run_group_tests(tests, NULL, NULL));
 }

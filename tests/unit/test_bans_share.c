@@ -6,6 +6,7 @@
 
 #include "gateway/access/bans_news.h"
 #include "gateway/base/clock.h"
+#include "gateway/base/log.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -638,5 +639,6 @@ main(void)
 	};
 
 	redis_lab_or_skip();
+	log_set_level(LOG_LEVEL_ERROR);
 	return (cmocka_run_group_tests(tests, NULL, NULL));
 }
