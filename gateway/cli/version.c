@@ -5,6 +5,7 @@
 #include <ev.h>
 #include <getopt.h>
 #include <jansson.h>
+#include <maxminddb.h>
 #include <openssl/crypto.h>
 #include <stdio.h>
 #include <string.h>
@@ -40,6 +41,7 @@ print_versions(void)
 	printf("libev           %d.%d\n", ev_version_major(), ev_version_minor());
 	printf("libyaml         %s\n", yaml_get_version_string());
 	printf("jansson         %s\n", jansson_version_str());
+	printf("libmaxminddb    %s\n", MMDB_lib_version());
 	printf("allocator       %s\n", YETT_ALLOCATOR);
 }
 
