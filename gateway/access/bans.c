@@ -19,6 +19,9 @@
 /* Slots that are over, looked at to find the one to forget. */
 #define OVER_SAMPLE 8
 
+/* A ban's times as they come back from Redis. */
+#define HEARD_LATE_US (2 * CLOCK_SECOND)
+
 #define RELAXED memory_order_relaxed
 
 static unsigned
@@ -417,14 +420,20 @@ bans_page_shown(struct bans *b, const struct netaddr *client)
 
 /* --- by hand, and from other gateways ------------------------------------- */
 
+/* What is heard may be the very ban that is held, its times a little off: it stays,
+ * or its page would be shown anew. */
 static bool
-is_better(const struct bans_slot *slot, const struct ban *ban)
+is_better(const struct bans_slot *slot, const struct ban *ban, bool heard)
 {
+	int64_t longer = ban->until_us - slot->until_us;
+
 	if (slot->state != BANS_HELD)
 		return (true);
 	if (slot->shadow != ban->shadow)
 		return (slot->shadow);
-	return (ban->until_us > slot->until_us);
+	if (heard && longer < HEARD_LATE_US && longer > -HEARD_LATE_US)
+		return (ban->level > slot->level);
+	return (longer > 0);
 }
 
 static bool
@@ -442,7 +451,7 @@ add(struct bans *b, const struct ban *ban, bool news)
 	shard = bans_shard(b, hash);
 	lock_take(&shard->lock);
 	slot = bans_slot_make(b, hash, &key, ban->since_us, ban->by_hand);
-	if (slot != NULL && is_better(slot, ban)) {
+	if (slot != NULL && is_better(slot, ban, !news)) {
 		fill_slot(b, slot, ban);
 		slot->news = false;
 		if (news)

@@ -12,6 +12,8 @@
 
 /* Clients looked at to find the one whose place a new one takes. */
 #define EVICT_SAMPLE 8
+/* Far from each other: those that came together are alike. */
+#define EVICT_STRIDE 257
 #define LEVEL_MAX 30
 
 #define RELAXED memory_order_relaxed
@@ -63,9 +65,10 @@ evict(struct bans *b, struct bans_shard *shard, int64_t wall_us)
 	struct bans_watch *w, *worst = NULL;
 	unsigned i;
 
+	shard->watch_hand++;
 	for (i = 0; i < EVICT_SAMPLE; i++) {
-		w = bans_table_at(
-		    &shard->watched, shard->watch_hand++ % shard->watched.n);
+		w = bans_table_at(&shard->watched,
+		    (shard->watch_hand + i * EVICT_STRIDE) % shard->watched.n);
 		CHECK(w != NULL);
 		if (wall_us - w->window.last_us > shard->rule.within_us) {
 			bans_table_remove(&shard->watched, w);

@@ -435,6 +435,11 @@ test_the_page_then_the_door(void **state)
 	bans_page_shown(b, &one);
 	assert_true(bans_shuts_out(b, &one, now));
 	assert_false(bans_shuts_out(b, &other, now)); /* has not seen it */
+	/* the same, heard back from Redis */
+	ban.since_us += CLOCK_MS;
+	ban.until_us += CLOCK_MS;
+	bans_heard(b, &ban);
+	assert_true(bans_shuts_out(b, &one, now));
 	bans_lift(b, &ban.client, 24);
 	assert_false(bans_shuts_out(b, &one, now));
 	ban.since_us++;
