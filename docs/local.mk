@@ -5,6 +5,7 @@ nobase_dist_doc_DATA = \
 	docs/design/architecture.md \
 	docs/design/layers.md \
 	docs/design/ratelimit.md \
+	docs/design/redis.md \
 	docs/guide/access.md \
 	docs/guide/audit.md \
 	docs/guide/bans.md \

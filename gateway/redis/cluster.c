@@ -284,15 +284,17 @@ serve(void *data, uint16_t first, uint16_t last, const struct slot_server *serve
 		c->slots[i] = index;
 }
 
-static bool
+static const char *
 cluster_told(void *data, const struct redis_value *value, const char *asked)
 {
 	struct cluster *c = data;
 	struct serving serving = { c, false };
 	unsigned i;
 
+	if (value->type == REDIS_ERROR)
+		return ("the server is in no cluster, or does not tell");
 	if (!slots_read(value, asked, serve, &serving))
-		return (false);
+		return ("the server knows of no slots");
 	c->known = true;
 	/* Who left and owes nothing is forgotten; who owes, by a later map. */
 	for (i = 0; i < c->n_nodes; i++)
@@ -300,7 +302,7 @@ cluster_told(void *data, const struct redis_value *value, const char *asked)
 		    link_is_idle(c->nodes[i]->link))
 			node_free(&c->nodes[i]);
 	cluster_follow(c);
-	return (true);
+	return (NULL);
 }
 
 /* The configured ones and those the map told of, turn by turn. */

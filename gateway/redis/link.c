@@ -448,20 +448,34 @@ link_read(struct link *link)
 
 /* --- time --------------------------------------------------------------- */
 
+/* Until the next look; none left: an answer is overdue. */
+static int64_t
+left_us(const struct link *link)
+{
+	if (link->sent.first == NULL)
+		return (LINK_BEAT_US);
+	return (link->sent.first->sent_us + LINK_SILENCE_US -
+		loop_now_us(link->options.loop));
+}
+
 /* Up: is an answer overdue, is it time to ask for a sign of life? */
 static void
 watch(struct link *link)
 {
 	int64_t now_us = loop_now_us(link->options.loop);
 	const struct span role = SPAN("ROLE"), ping = SPAN("PING");
-	int64_t left = LINK_BEAT_US;
+	int64_t left = left_us(link);
 
-	if (link->sent.first != NULL) {
-		left = link->sent.first->sent_us + LINK_SILENCE_US - now_us;
-		if (left <= 0) {
-			link_fail(link, "the server does not answer");
+	if (left <= 0) {
+		/* If it was us who slept, the answer is there. */
+		link_read(link);
+		if (link->phase != LINK_UP)
 			return;
-		}
+		left = left_us(link);
+	}
+	if (left <= 0) {
+		link_fail(link, "the server does not answer");
+		return;
 	}
 	if (link->options.profile->must_be_master) {
 		if (now_us - link->beat_us >= LINK_BEAT_US) {

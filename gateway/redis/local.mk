@@ -27,10 +27,10 @@ tests_unit_test_redis_SOURCES = tests/unit/test_redis.c $(REDIS_RIG) $(TLS_LAB)
 nodist_tests_unit_test_redis_SOURCES = tests/unit/script_lua.c
 tests_unit_test_redis_LDADD = $(REDIS_TEST_LIBS)
 check_PROGRAMS += tests/unit/test_redis_sentinel
-tests_unit_test_redis_sentinel_SOURCES = tests/unit/test_redis_sentinel.c $(REDIS_RIG)
+tests_unit_test_redis_sentinel_SOURCES = tests/unit/test_redis_sentinel.c $(REDIS_RIG) $(TLS_LAB)
 tests_unit_test_redis_sentinel_LDADD = $(REDIS_TEST_LIBS)
 check_PROGRAMS += tests/unit/test_redis_cluster
-tests_unit_test_redis_cluster_SOURCES = tests/unit/test_redis_cluster.c $(REDIS_RIG)
+tests_unit_test_redis_cluster_SOURCES = tests/unit/test_redis_cluster.c $(REDIS_RIG) $(TLS_LAB)
 tests_unit_test_redis_cluster_LDADD = $(REDIS_TEST_LIBS)
 endif
 CLEANFILES += tests/unit/script_lua.c

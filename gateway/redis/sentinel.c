@@ -71,26 +71,30 @@ read_master(const struct redis_value *value, struct slot_server *server)
 	return (true);
 }
 
-static bool
+static const char *
 sentinel_told(void *data, const struct redis_value *value, const char *asked)
 {
 	struct sentinel *s = data;
 	struct slot_server server;
 
 	(void)asked;
+	if (value->type == REDIS_ERROR)
+		return ("the server is no Sentinel, or does not tell");
 	if (!read_master(value, &server))
-		return (false);
+		return ("the Sentinel knows no master of that name");
 	if (!link_is_aimed(s->master, server.host, server.port)) {
 		s->same = 0;
 		redis_became(s->redis, REDIS_CONNECTING, NULL);
 		link_aim(s->master, server.host, server.port);
 		link_start(s->master);
-		return (true);
+		return (NULL);
 	}
 	if (link_is_up(s->master) || ++s->same < SAME_MAX)
-		return (true);
+		return (NULL);
 	s->same = 0;
-	return (s->redis->service->conf->n_hosts == 1);
+	if (s->redis->service->conf->n_hosts == 1)
+		return (NULL);
+	return ("the Sentinel knows no other master");
 }
 
 static struct conf_redis_host

@@ -66,16 +66,16 @@ watch_answered(void *data, struct link *link, struct command *command,
     const struct redis_value *value)
 {
 	struct watch *watch = data;
+	const char *reason;
 
 	command_free(watch->options.commands, &command);
 	watch->asking = false;
 	if (value == NULL)
 		return;
 	loop_timer_set(&watch->timer, watch->interval_us);
-	if (!watch->options.told(watch->options.data, value, link_host(link)))
-		link_fail(link, value->type == REDIS_ERROR
-				    ? "a server does not tell who is who"
-				    : "a server does not know the others");
+	reason = watch->options.told(watch->options.data, value, link_host(link));
+	if (reason != NULL)
+		link_fail(link, reason);
 }
 
 static const struct link_ops watch_ops = {

@@ -15,8 +15,9 @@ struct watch_options {
 	struct commands *commands;
 	const struct span *argv;	/* the question; lives as long */
 	unsigned argc;
-	/* False: no answer to go by; the next server is asked. `host` was asked. */
-	bool (*told)(void *data, const struct redis_value *, const char *host);
+	/* NULL, or why it is no answer to go by (static text); the next server is
+	 * asked then. `host` was asked. */
+	const char *(*told)(void *data, const struct redis_value *, const char *host);
 	/* The server to ask in turn `turn`. */
 	struct conf_redis_host (*server)(void *data, unsigned turn);
 	/* The connection went up or down. */

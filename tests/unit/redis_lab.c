@@ -383,15 +383,19 @@ wait_for(struct redis_server *server, const char *what)
 }
 
 void
-redis_lab_start_cluster(struct redis_lab *lab, struct redis_server **servers, unsigned n)
+redis_lab_start_cluster(struct redis_lab *lab, struct redis_server **servers, unsigned n,
+    const char *const *tls)
 {
-	static const char *const options[] = { "--cluster-enabled", "yes",
-		"--cluster-node-timeout", "1000", NULL };
+	const char *options[WORDS_MAX + 1] = { "--cluster-enabled", "yes",
+		"--cluster-node-timeout", "1000", "--tls-cluster",
+		tls != NULL ? "yes" : "no", NULL };
 	unsigned i, first, last;
 	char known[40];
 
+	for (i = 0; tls != NULL && tls[i] != NULL && i < WORDS_MAX - 6; i++)
+		options[6 + i] = tls[i];
 	for (i = 0; i < n; i++) {
-		servers[i] = redis_lab_start_port(lab, false, options);
+		servers[i] = redis_lab_start_port(lab, tls != NULL, options);
 		first = 16384 * i / n;
 		last = 16384 * (i + 1) / n - 1;
 		redis_lab_expect(

@@ -42,12 +42,13 @@ struct redis_server *redis_lab_start(struct redis_lab *, const char *const *opti
 struct redis_server *redis_lab_start_port(
     struct redis_lab *, bool tls, const char *const *options);
 /* A Sentinel that watches `master` (which has a port) as "yard": decides alone,
- * down after 300 ms. */
+ * down after 300 ms. The options may give it a TLS port, too. */
 struct redis_server *redis_lab_start_sentinel(
     struct redis_lab *, const struct redis_server *master, const char *const *options);
-/* `n` masters with all slots between them, in `servers`; none has a replica. */
-void redis_lab_start_cluster(
-    struct redis_lab *, struct redis_server **servers, unsigned n);
+/* `n` masters with all slots between them, in `servers`; none has a replica. With
+ * `tls`, the options of the certificate, they speak TLS. */
+void redis_lab_start_cluster(struct redis_lab *, struct redis_server **servers,
+    unsigned n, const char *const *tls);
 
 void redis_lab_kill(struct redis_server *);	/* SIGKILL, and waits */
 void redis_lab_restart(struct redis_server *);	/* as it was started; empty */

@@ -590,7 +590,7 @@ test_cluster(void **state)
 
 	for (i = 0; i < NODES; i++)
 		stop_node(&f->nodes[i]);
-	redis_lab_start_cluster(f->lab, servers, 3);
+	redis_lab_start_cluster(f->lab, servers, 3, NULL);
 	f->where.kind = CONF_REDIS_CLUSTER;
 	f->where.unix_path = "";
 	f->where.hosts = f->hosts;

@@ -671,6 +671,23 @@ test_frozen(void **state)
 	assert_string_equal(rig_ask(rig, "GET a"), "1");
 }
 
+/* It is this process that stands still for longer than a server may. */
+static void
+test_own_standstill(void **state)
+{
+	struct rig *rig = *state;
+	struct redis_server *server = redis_lab_start(rig->lab, NULL);
+	struct redis_ask ask;
+
+	open_unix(rig, server);
+	assert_true(rig_send(rig, &ask, "INCR a"));
+	rig_run(rig, 0); /* it is on its way */
+	(void)usleep(1500000);
+	rig_finish(rig);
+	assert_string_equal(rig->answer, "1");
+	assert_int_equal(rig->changes, 1);
+}
+
 /* Nobody asks, and it is noticed all the same. */
 static void
 test_frozen_while_idle(void **state)
@@ -880,6 +897,7 @@ main(void)
 		RIG_TEST(test_tls_large),
 		RIG_TEST(test_killed_and_started_again),
 		RIG_TEST(test_frozen),
+		RIG_TEST(test_own_standstill),
 		RIG_TEST(test_frozen_while_idle),
 		RIG_TEST(test_not_there_yet),
 		RIG_TEST(test_connection_killed),

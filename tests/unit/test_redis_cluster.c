@@ -7,6 +7,7 @@
 
 #include "gateway/base/check.h"
 #include "gateway/redis/slots.h"
+#include "tests/unit/tls_lab.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -26,7 +27,7 @@ struct yard {
 static void
 open_yard(struct yard *yard, struct rig *rig)
 {
-	redis_lab_start_cluster(rig->lab, yard->masters, MASTERS);
+	redis_lab_start_cluster(rig->lab, yard->masters, MASTERS, NULL);
 	redis_lab_conf(&rig->conf, yard->masters[0]);
 	rig->conf.kind = CONF_REDIS_CLUSTER;
 	rig_use_ports(rig, yard->masters, 1);
@@ -325,6 +326,41 @@ test_fail_over(void **state)
 }
 
 static void
+test_tls(void **state)
+{
+	const char *options[] = { "--tls-cert-file", NULL, "--tls-key-file", NULL,
+		"--tls-ca-cert-file", NULL, NULL };
+	struct rig *rig = *state;
+	char line[32];
+	struct lab lab;
+	struct yard yard;
+	unsigned i;
+
+	lab_open(&lab);
+	lab_make(&lab, &(struct lab_cert){ .file = "ca", .ca = true });
+	lab_make(&lab, &(struct lab_cert){
+			   .file = "node", .names = "IP:127.0.0.1", .issuer = "ca" });
+	options[1] = lab_path(&lab, "node.pem");
+	options[3] = lab_path(&lab, "node.key");
+	options[5] = lab_path(&lab, "ca.pem");
+	redis_lab_start_cluster(rig->lab, yard.masters, MASTERS, options);
+	redis_lab_conf(&rig->conf, yard.masters[0]);
+	rig->conf.kind = CONF_REDIS_CLUSTER;
+	rig->conf.tls = true;
+	rig->conf.certificate = options[1];
+	rig->conf.key = options[3];
+	rig->conf.ca = options[5];
+	rig_use_ports(rig, yard.masters, 1);
+	rig_open(rig);
+	rig_wait(rig, REDIS_UP, 5 * CLOCK_SECOND);
+	for (i = 0; i < MASTERS; i++) {
+		(void)snprintf(line, sizeof(line), "SET %s 1", key_of(i));
+		assert_string_equal(rig_ask(rig, line), "OK");
+	}
+	lab_close(&lab);
+}
+
+static void
 test_wrong_kind(void **state)
 {
 	struct rig *rig = *state;
@@ -356,6 +392,7 @@ main(void)
 		RIG_TEST(test_server_dies_and_comes_back),
 		RIG_TEST(test_cluster_is_down),
 		RIG_TEST(test_fail_over),
+		RIG_TEST(test_tls),
 		RIG_TEST(test_wrong_kind),
 	};
 

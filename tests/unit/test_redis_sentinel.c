@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "tests/unit/redis_rig.h"
+#include "tests/unit/tls_lab.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -105,7 +106,8 @@ test_unknown_master(void **state)
 	rig->conf.master = "nobody";
 	rig_open(rig);
 	rig_wait(rig, REDIS_DOWN, 5 * CLOCK_SECOND);
-	assert_string_equal(rig_state(rig).reason, "a server does not know the others");
+	assert_string_equal(
+	    rig_state(rig).reason, "the Sentinel knows no master of that name");
 	assert_string_equal(rig_ask(rig, "PING"), "");
 }
 
@@ -175,6 +177,45 @@ test_master_gives_way(void **state)
 	wait_for(yard.master, "role:slave", "INFO replication");
 }
 
+/* Everybody speaks TLS to everybody. */
+static void
+test_tls(void **state)
+{
+	const char *options[] = { "--tls-cert-file", NULL, "--tls-key-file", NULL,
+		"--tls-ca-cert-file", NULL, "--tls-replication", "yes", NULL, NULL,
+		NULL };
+	struct rig *rig = *state;
+	struct yard yard;
+	struct lab lab;
+	char port[8];
+
+	lab_open(&lab);
+	lab_make(&lab, &(struct lab_cert){ .file = "ca", .ca = true });
+	lab_make(&lab, &(struct lab_cert){
+			   .file = "node", .names = "IP:127.0.0.1", .issuer = "ca" });
+	options[1] = lab_path(&lab, "node.pem");
+	options[3] = lab_path(&lab, "node.key");
+	options[5] = lab_path(&lab, "ca.pem");
+	yard.master = redis_lab_start_port(rig->lab, true, options);
+	(void)snprintf(port, sizeof(port), "%u", redis_lab_port());
+	options[8] = "--tls-port";
+	options[9] = port;
+	yard.sentinel = redis_lab_start_sentinel(rig->lab, yard.master, options);
+	redis_lab_conf(&rig->conf, yard.master);
+	rig->conf.kind = CONF_REDIS_SENTINEL;
+	rig->conf.master = "yard";
+	rig->conf.tls = true;
+	rig->conf.certificate = options[1];
+	rig->conf.key = options[3];
+	rig->conf.ca = options[5];
+	rig_use_ports(rig, &yard.sentinel, 1);
+	rig->hosts[0].port = (uint16_t)strtoul(port, NULL, 10);
+	rig_open(rig);
+	rig_wait(rig, REDIS_UP, 5 * CLOCK_SECOND);
+	assert_string_equal(rig_ask(rig, "SET a 1"), "OK");
+	lab_close(&lab);
+}
+
 /* A replica that Sentinel, out of date, still takes for the master is not used. */
 static void
 test_no_master(void **state)
@@ -211,6 +252,7 @@ main(void)
 		RIG_TEST(test_passwords),
 		RIG_TEST(test_master_dies),
 		RIG_TEST(test_master_gives_way),
+		RIG_TEST(test_tls),
 		RIG_TEST(test_no_master),
 	};
 
