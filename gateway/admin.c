@@ -35,6 +35,14 @@ static const struct {
 	{ "status", admin_status },
 };
 
+static const struct {
+	const char *name;
+	admin_slow_command_f *run;
+} slow_commands[] = {
+	{ "limit.reset", admin_limit_reset },
+	{ "limit.show", admin_limit_show },
+};
+
 void
 admin_refuse(json_t *answer, const char *error)
 {
@@ -42,8 +50,9 @@ admin_refuse(json_t *answer, const char *error)
 	json_object_set_new(answer, "error", json_string(error));
 }
 
+/* *turn_r stays NULL where the answer is complete. */
 static void
-run(struct admin *a, const json_t *question, json_t *answer)
+run(struct admin *a, const json_t *question, json_t *answer, struct admin_turn **turn_r)
 {
 	const char *name;
 	size_t i;
@@ -52,6 +61,11 @@ run(struct admin *a, const json_t *question, json_t *answer)
 	for (i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
 		if (name != NULL && strcmp(name, commands[i].name) == 0) {
 			commands[i].run(a->view, question, answer);
+			return;
+		}
+	for (i = 0; i < sizeof(slow_commands) / sizeof(slow_commands[0]); i++)
+		if (name != NULL && strcmp(name, slow_commands[i].name) == 0) {
+			slow_commands[i].run(a->view, question, answer, turn_r);
 			return;
 		}
 	admin_refuse(answer, "unknown command");
@@ -77,10 +91,37 @@ put_answer(const json_t *answer, struct text *out)
 	text_putc(out, '\n');
 }
 
+static struct admin_turn *
+turn_of(struct talk_wait *wait)
+{
+	return ((struct admin_turn *)((char *)wait - offsetof(struct admin_turn, wait)));
+}
+
+static void
+turn_gone(struct talk_wait *wait)
+{
+	struct admin_turn *turn;
+
+	turn = turn_of(wait);
+	json_decref(turn->answer);
+	turn->answer = NULL;
+	turn->gone(turn);
+}
+
+void
+admin_finish(struct admin_turn *turn)
+{
+	put_answer(turn->answer, talk_text(&turn->wait));
+	json_decref(turn->answer);
+	turn->answer = NULL;
+	talk_release(&turn->wait);
+}
+
 static enum talk_rc
 answer_line(void *data, struct span in, size_t *used_r, struct text *out)
 {
 	json_t *question, *answer;
+	struct admin_turn *turn;
 	struct admin *a;
 	size_t end;
 
@@ -93,12 +134,18 @@ answer_line(void *data, struct span in, size_t *used_r, struct text *out)
 	CHECK(answer != NULL);
 	json_object_set_new(answer, "ok", json_true());
 	question = json_loadb(in.p, end, JSON_REJECT_DUPLICATES, NULL);
+	turn = NULL;
 	if (json_is_object(question))
-		run(a, question, answer);
+		run(a, question, answer, &turn);
 	else
 		admin_refuse(answer, "not a JSON object");
-	put_answer(answer, out);
 	json_decref(question);
+	if (turn != NULL) {
+		turn->answer = answer;
+		talk_hold(a->talk, &turn->wait, turn_gone);
+		return (TALK_WAIT);
+	}
+	put_answer(answer, out);
 	json_decref(answer);
 	return (TALK_NEXT);
 }

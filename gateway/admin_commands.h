@@ -6,6 +6,9 @@
 #define YETT_ADMIN_COMMANDS_H
 
 #include <jansson.h>
+#include <stdbool.h>
+
+#include "gateway/talk.h"
 
 struct control_view;
 
@@ -18,5 +21,23 @@ void admin_refuse(json_t *answer, const char *error);
 admin_command_f admin_status;	/* gateway/admin_status.c */
 /* gateway/admin_bans.c */
 admin_command_f admin_ban_list, admin_ban_add, admin_ban_lift;
+
+
+/* A command that has to find its answer out first: embedded in what does that. */
+struct admin_turn {
+	struct talk_wait wait;
+	json_t *answer;		/* held */
+	/* Nobody wants it any more: frees what it is embedded in. */
+	void (*gone)(struct admin_turn *);
+};
+/* *turn_r stays NULL: the answer is complete. Else admin_finish is called later, not
+ * from here. */
+typedef void admin_slow_command_f(struct control_view *, const json_t *question,
+    json_t *answer, struct admin_turn **turn_r);
+/* The answer is complete now. The turn's memory is the command's again. */
+void admin_finish(struct admin_turn *);
+
+/* gateway/admin_limits.c */
+admin_slow_command_f admin_limit_show, admin_limit_reset;
 
 #endif

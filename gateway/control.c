@@ -109,6 +109,7 @@ control_start(struct control **control_r, struct snapshot *snap, struct workers 
 	c->magic = CONTROL_MAGIC;
 	c->loop = loop_new();
 	c->resolver = job_pool_new("resolve", 1, 0);
+	c->view.loop = c->loop;
 	c->view.snap = snap;
 	c->view.workers = workers;
 	c->view.started_us = clock_wall_us();

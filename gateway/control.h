@@ -14,6 +14,7 @@
 
 /* What the control socket and the metrics tell of; its thread only. */
 struct control_view {
+	struct loop *loop;
 	struct snapshot *snap;
 	struct workers *workers;
 	struct redis *redis;		/* NULL: none */

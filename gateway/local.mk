@@ -10,6 +10,7 @@ yett_SOURCES = \
 	gateway/cli/control_client.c \
 	gateway/cli/control_client.h \
 	gateway/cli/explain.c \
+	gateway/cli/limit.c \
 	gateway/cli/geo.c \
 	gateway/cli/protect.c \
 	gateway/cli/protect.h \
@@ -21,6 +22,7 @@ yett_SOURCES = \
 	gateway/admin.h \
 	gateway/admin_bans.c \
 	gateway/admin_commands.h \
+	gateway/admin_limits.c \
 	gateway/admin_status.c \
 	gateway/control.c \
 	gateway/control.h \

@@ -18,6 +18,7 @@ static const struct subcommand {
 	    "tell why a request was refused, and what would let it pass" },
 	{ "ban", cli_ban, "list, add or lift bans" },
 	{ "geo", cli_geo, "tell the country and network of addresses" },
+	{ "limit", cli_limit, "show one key of a rate limit, or let it start over" },
 	{ "schema", cli_schema,
 	    "print the configuration's JSON Schema or reference page" },
 	{ "status", cli_status, "tell how the running gateway is" },

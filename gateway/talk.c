@@ -26,6 +26,7 @@ struct call {
 	struct text out;
 	size_t sent;
 	bool last;
+	struct talk_wait *wait; /* NULL: no answer is being found out */
 	struct netaddr counted; /* in the limit on connections */
 };
 
@@ -39,15 +40,23 @@ struct talk {
 	void *data;
 	struct connlimit *limit;
 	struct listener *listener;
+	struct call *asking; /* whose question is being looked at */
 	TAILQ_HEAD(, call) calls;
 };
 
 static void
 call_free(struct call *call)
 {
+	struct talk_wait *wait;
 	struct talk *t;
 
 	t = call->talk;
+	wait = call->wait;
+	if (wait != NULL) {
+		call->wait = NULL;
+		wait->call = NULL;
+		wait->gone(wait);
+	}
 	TAILQ_REMOVE(&t->calls, call, link);
 	loop_io_stop(&call->io);
 	loop_timer_stop(&call->timer);
@@ -81,8 +90,8 @@ send_answer(struct call *call)
 	return (STREAM_OK);
 }
 
-/* Answers what is complete. False: nothing is. */
-static bool
+/* Looks for a question that is complete. */
+static enum talk_rc
 answer(struct call *call)
 {
 	struct talk *t;
@@ -91,12 +100,14 @@ answer(struct call *call)
 
 	t = call->talk;
 	if (buf_len(&call->in) == 0)
-		return (false);
+		return (TALK_MORE);
 	used = 0;
+	t->asking = call;
 	rc = t->answer(t->data, buf_span(&call->in), &used, &call->out);
+	t->asking = NULL;
 	buf_drain(&call->in, used);
 	call->last = rc == TALK_LAST;
-	return (rc != TALK_MORE);
+	return (rc);
 }
 
 static enum stream_rc
@@ -119,14 +130,18 @@ static void
 call_run(struct call *call)
 {
 	enum stream_rc rc;
+	enum talk_rc found;
 
 	for (;;) {
 		rc = send_answer(call);
 		if (rc == STREAM_OK && call->last)
 			rc = STREAM_EOF;
-		if (rc == STREAM_OK && answer(call))
-			continue;
-		if (rc == STREAM_OK)
+		found = rc == STREAM_OK ? answer(call) : TALK_MORE;
+		if (found == TALK_WAIT) {
+			loop_io_want(&call->io, 0);
+			return;
+		}
+		if (rc == STREAM_OK && found == TALK_MORE)
 			rc = receive(call);
 		if (rc != STREAM_OK)
 			break;
@@ -217,6 +232,35 @@ talk_answer(struct talk *t, talk_f *function, void *data)
 	CHECK_OBJ(t, TALK_MAGIC);
 	t->answer = function;
 	t->data = data;
+}
+
+void
+talk_hold(struct talk *t, struct talk_wait *wait, void (*gone)(struct talk_wait *))
+{
+	CHECK_OBJ(t, TALK_MAGIC);
+	CHECK(t->asking != NULL && t->asking->wait == NULL);
+	wait->call = t->asking;
+	wait->gone = gone;
+	wait->call->wait = wait;
+}
+
+struct text *
+talk_text(struct talk_wait *wait)
+{
+	CHECK_OBJ(wait->call, CALL_MAGIC);
+	return (&wait->call->out);
+}
+
+void
+talk_release(struct talk_wait *wait)
+{
+	struct call *call;
+
+	CAST_OBJ(call, wait->call, CALL_MAGIC);
+	CHECK(call->talk->asking == NULL);
+	call->wait = NULL;
+	wait->call = NULL;
+	call_run(call);
 }
 
 void

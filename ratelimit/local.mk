@@ -4,9 +4,12 @@ ratelimit_libratelimit_a_SOURCES = \
 	ratelimit/breaker.c \
 	ratelimit/bucket.h \
 	ratelimit/bucket.c \
+	ratelimit/call.h \
 	ratelimit/fields.c \
 	ratelimit/heartbeat.h \
 	ratelimit/heartbeat.c \
+	ratelimit/inspect.h \
+	ratelimit/inspect.c \
 	ratelimit/internal.h \
 	ratelimit/key.h \
 	ratelimit/key.c \
@@ -26,6 +29,7 @@ check_PROGRAMS += \
 	tests/unit/test_bucket \
 	tests/unit/test_bucket_lua \
 	tests/unit/test_heartbeat \
+	tests/unit/test_inspect \
 	tests/unit/test_lease \
 	tests/unit/test_limit_fields \
 	tests/unit/test_limit_key \
@@ -40,6 +44,9 @@ tests_unit_test_bucket_lua_LDADD = ratelimit/libratelimit.a gateway/base/libbase
 tests_unit_test_heartbeat_SOURCES = tests/unit/test_heartbeat.c \
 	tests/unit/redis_lab.c tests/unit/redis_lab.h
 tests_unit_test_heartbeat_LDADD = ratelimit/libratelimit.a $(REDIS_TEST_LIBS)
+tests_unit_test_inspect_SOURCES = tests/unit/test_inspect.c
+tests_unit_test_inspect_LDADD = ratelimit/libratelimit.a gateway/conf/libconf.a \
+	$(REDIS_TEST_LIBS) $(YAML_LIBS)
 tests_unit_test_lease_SOURCES = tests/unit/test_lease.c
 tests_unit_test_lease_LDADD = ratelimit/libratelimit.a gateway/base/libbase.a $(CMOCKA_LIBS)
 tests_unit_test_limit_fields_SOURCES = tests/unit/test_limit_fields.c

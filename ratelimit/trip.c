@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define NUMBER_MAX 24 /* digits and more */
 /* Ten years: more than any bucket takes to fill. */
 #define ANSWER_US_MAX (INT64_C(3653) * 86400 * CLOCK_SECOND)
 
@@ -98,23 +97,32 @@ trip_lease_ends(struct limiter *l, struct table_key key)
 	table_leave(l->limits->table, e);
 }
 
+void
+trip_args(struct trip_args *args_r, const struct conf_redis *conf,
+    const struct bucket_rate *rate, const struct lease_plan *plan)
+{
+	const int64_t numbers[TRIP_ARGS] = { rate->whole_us, rate->rest, rate->parts,
+		rate->burst, plan->need, plan->want, clock_wall_us() };
+	unsigned i;
+
+	for (i = 0; i < TRIP_ARGS; i++)
+		args_r->v[i] = span_mem(args_r->digits[i],
+		    (size_t)snprintf(args_r->digits[i], sizeof(args_r->digits[i]),
+			"%" PRId64, numbers[i]));
+	if (conf->clock == CONF_CLOCK_REDIS)
+		args_r->v[TRIP_ARGS - 1] = SPAN(""); /* its own */
+}
+
 bool
 trip_call(struct limiter *l, struct redis_ask *ask, const struct key *key,
     const struct bucket_rate *rate, const struct lease_plan *plan)
 {
-	const int64_t numbers[] = { rate->whole_us, rate->rest, rate->parts, rate->burst,
-		plan->need, plan->want, clock_wall_us() };
-	unsigned i, n = sizeof(numbers) / sizeof(numbers[0]);
-	char digits[sizeof(numbers) / sizeof(numbers[0])][NUMBER_MAX];
-	struct span args[sizeof(numbers) / sizeof(numbers[0])];
+	struct trip_args args;
 
-	for (i = 0; i < n; i++)
-		args[i] = span_mem(digits[i],
-		    (size_t)snprintf(digits[i], NUMBER_MAX, "%" PRId64, numbers[i]));
-	if (l->limits->conf->redis.clock == CONF_CLOCK_REDIS)
-		args[n - 1] = SPAN(""); /* its own */
+	trip_args(&args, &l->limits->conf->redis, rate, plan);
 	tally(&l->limits->redis_trips);
-	return (redis_call(l->redis, ask, &ratelimit_bucket, key_in_redis(key), args, n));
+	return (redis_call(
+	    l->redis, ask, &ratelimit_bucket, key_in_redis(key), args.v, TRIP_ARGS));
 }
 
 struct trip *

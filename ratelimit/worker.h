@@ -12,6 +12,7 @@
 #include "gateway/loop/loop.h"
 #include "gateway/redis/redis.h"
 #include "ratelimit/breaker.h"
+#include "ratelimit/call.h"
 #include "ratelimit/internal.h"
 #include "ratelimit/lease.h"
 #include "ratelimit/limiter.h"
@@ -128,11 +129,6 @@ void trip_lease_ends(struct limiter *, struct table_key);
 /* Calls bucket.lua for `key`. */
 bool trip_call(struct limiter *, struct redis_ask *, const struct key *,
     const struct bucket_rate *, const struct lease_plan *);
-/* Four integers within bounds. */
-bool trip_read(const struct redis_value *, const struct bucket_rate *,
-    const struct lease_plan *, struct bucket_answer *answer_r);
-/* Static text. */
-const char *trip_fault(const struct redis_ask *, const struct redis_value *);
 
 /* recover.c: */
 void recover_init(struct limiter *);

@@ -20,6 +20,7 @@ int cli_check(int argc, char **argv);
 int cli_schema(int argc, char **argv);
 int cli_status(int argc, char **argv);
 int cli_explain(int argc, char **argv);
+int cli_limit(int argc, char **argv);
 int cli_ban(int argc, char **argv);
 int cli_version(int argc, char **argv);
 

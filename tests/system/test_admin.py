@@ -277,6 +277,113 @@ def test_an_odd_answer_is_told(tmp_path, answer, code):
     assert (done.stderr == "") == (code == 0)
 
 
+# --- yett limit ----------------------------------------------------------------
+
+LOGINS = {
+    **plain_policy(),
+    "limits": {"login": {"key": ["client", "path"], "rate": "2/h", "burst": 2},
+               "token": {"key": "header:X-Token", "rate": "1/h", "burst": 1}},
+    "sites": [{"hosts": ["*"], "pool": "app", "policy": "default", "routes": [
+        {"path": "/login", "limits": ["login"]}, {"path": "/api", "limits": ["token"]}]}],
+}
+
+
+def limit(gw, *words):
+    return run("limit", *words, "-c", gw.file)
+
+
+def logins(gw, n):
+    return [gw.get("/login").status for _ in range(n)]
+
+
+def test_limit_show_and_reset(gateway):
+    gw = gateway(**LOGINS)
+    assert "2 of 2 left" in limit(gw, "show", "login", "127.0.0.1", "/login").stdout
+    assert logins(gw, 3) == [200, 200, 429]
+    key = gw.audit(1)[0]["limit"]["key"]
+    shown = limit(gw, "show", key)
+    assert shown.returncode == 0, shown.stderr
+    for word in ["login, 2/h, burst 2", key, "0 of 2 left", "full in", "denied for"]:
+        assert word in shown.stdout, shown.stdout
+    told = json.loads(limit(gw, "show", "--json", key).stdout)
+    assert (told["limit"], told["key"], told["redis"]) == ("login", key, None)
+    assert told["here"]["remaining"] == 0
+    assert 1700 < told["here"]["denied_for_seconds"] <= 1800
+    done = limit(gw, "reset", key)
+    assert (done.returncode, done.stdout) == (0, f"{key} starts over\n")
+    gw.expect("reset of the limit's key")
+    assert logins(gw, 3) == [200, 200, 429]
+
+
+def test_limit_by_a_value_that_is_hashed(gateway):
+    gw = gateway(**LOGINS)
+    assert [gw.get("/api", [("X-Token", "s3cret")]).status for _ in range(2)] == [200, 429]
+    shown = limit(gw, "show", "token", "s3cret").stdout
+    assert "0 of 1 left" in shown and "s3cret" not in shown
+    assert "1 of 1 left" in limit(gw, "show", "token", "another").stdout
+    assert "1 of 1 left" in limit(gw, "show", "token", "-").stdout
+    limit(gw, "reset", "token", "s3cret")
+    assert gw.get("/api", [("X-Token", "s3cret")]).status == 200
+
+
+def test_limit_refusals(gateway):
+    gw = gateway(**LOGINS)
+    for words, code, told in [
+            (["show", "logn", "a", "b"], 1, "no limit is called"),
+            (["show", "login|a"], 1, "2 parts"),
+            (["show", "login"], 1, "2 parts"),
+            (["show", "login", "nowhere", "/"], 1, "no client"),
+            (["show", "login|a b|c"], 1, "not a key"),
+            (["show", "login", *"123456789"], 1, "2 parts"),
+            (["show"], 2, "which key"), ([], 2, "show or reset"),
+            (["drop", "x"], 2, "neither"), (["show", "x", "--now"], 2, "--now")]:
+        done = limit(gw, *words)
+        assert (done.returncode, done.stdout) == (code, ""), words
+        assert told in done.stderr, (words, done.stderr)
+    with Line(gw) as line:
+        for question in ['{"command":"limit.show"}', '{"command":"limit.show","key":5}',
+                         '{"command":"limit.show","limit":"login","values":[1,2]}',
+                         '{"command":"limit.reset","limit":"login","values":{}}']:
+            assert line.send(question + "\n").answer()["ok"] is False
+
+
+@needs_redis
+def test_limit_in_redis(gateway, tmp_path):
+    """Two gateways look at one bucket. What one of them knows of it for itself, that
+    it is empty, only a reset there ends."""
+    server = Server(tmp_path / "redis")
+    try:
+        gws = [gateway(**LOGINS, redis={"url": server.url}) for _ in range(2)]
+        for gw in gws:
+            until(lambda: gw.status()["sharing"]["state"] == "shared", 10)
+            until(lambda: gw.status()["redis"]["link"] == "up", 10)
+        assert logins(gws[0], 2) == [200, 200]
+        for gw in gws:
+            shown = limit(gw, "show", "login", "127.0.0.1", "/login")
+            assert shown.returncode == 0, shown.stderr
+            assert "redis    0 of 2 left, full in" in shown.stdout
+        assert limit(gws[1], "reset", "login", "127.0.0.1", "/login").returncode == 0
+        assert server.cli("keys", "yett:limit:*") == ""
+        assert "redis    2 of 2 left" in limit(gws[0], "show", "login|127.0.0.1|/login").stdout
+        assert logins(gws[0], 1) == [429]
+        assert limit(gws[0], "reset", "login|127.0.0.1|/login").returncode == 0
+        assert logins(gws[0], 3) == [200, 200, 429]
+        server.freeze()
+        done = limit(gws[0], "show", "login|127.0.0.1|/login")
+        assert done.returncode == 1
+        assert "Redis" in done.stderr and "login, 2/h" in done.stdout
+        with Line(gws[0]) as line:      # who does not wait for the answer harms nobody
+            line.send('{"command":"limit.show","key":"login|127.0.0.1|/login"}\n')
+        server.thaw()
+        until(lambda: limit(gws[0], "show", "login|127.0.0.1|/login").returncode == 0, 10)
+    finally:
+        server.thaw()
+        server.stop()
+    done = until(lambda: (lambda d: d if d.returncode else None)(
+        limit(gws[0], "reset", "login|127.0.0.1|/login")), 10)
+    assert "Redis" in done.stderr
+
+
 # --- metrics -------------------------------------------------------------------
 
 SAMPLE = re.compile(r'([a-z_]+)(\{(?:[a-z_]+="(?:[^"\\\n]|\\["\\n])*",?)*\})? (\d+)')

@@ -14,6 +14,8 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -33,22 +35,52 @@ struct lab {
 	struct loop *loop;
 	struct talk *talk;
 	pthread_t thread;
+	struct talk_wait wait;
+	struct loop_timer later;
+	atomic_uint gone;
 };
 
-/* "N\n" is answered by N bytes and a newline; "last\n" by "bye\n" and an end. */
+static void
+on_later(struct loop_timer *timer)
+{
+	struct lab *lab = timer->data;
+
+	text_puts(talk_text(&lab->wait), "there\n");
+	talk_release(&lab->wait);
+}
+
+static void
+on_gone(struct talk_wait *wait)
+{
+	struct lab *lab = (struct lab *)((char *)wait - offsetof(struct lab, wait));
+
+	loop_timer_stop(&lab->later);
+	atomic_fetch_add(&lab->gone, 1);
+}
+
+/* "N\n" is answered by N bytes and a newline; "last\n" by "bye\n" and an end; "wait\n"
+ * by "there\n" after a while, "never\n" not at all. */
 static enum talk_rc
 answer(void *data, struct span in, size_t *used_r, struct text *out)
 {
 	size_t end = span_index(in, '\n'), i;
 	uint64_t n = 0;
 
-	assert_ptr_equal(data, (void *)0x1);
+	struct lab *lab = data;
+
 	if (end == SIZE_MAX)
 		return (TALK_MORE);
 	*used_r = end + 1;
 	if (span_eq(span_cut(in, 0, end), SPAN("last"))) {
 		text_puts(out, "bye\n");
 		return (TALK_LAST);
+	}
+	if (span_eq(span_cut(in, 0, end), SPAN("wait")) ||
+	    span_eq(span_cut(in, 0, end), SPAN("never"))) {
+		talk_hold(lab->talk, &lab->wait, on_gone);
+		if (in.p[0] == 'w')
+			loop_timer_set(&lab->later, 50 * CLOCK_MS);
+		return (TALK_WAIT);
 	}
 	(void)span_u64(span_cut(in, 0, end), &n);
 	for (i = 0; i < n; i++)
@@ -89,7 +121,8 @@ start(void **state)
 	lab->loop = loop_new();
 	if (talk_new(&lab->talk, lab->loop, &address, &options, &e) != ERR_OK)
 		return (-1);
-	talk_answer(lab->talk, answer, (void *)0x1);
+	talk_answer(lab->talk, answer, lab);
+	loop_timer_init(&lab->later, lab->loop, on_later, lab);
 	return (pthread_create(&lab->thread, NULL, run, lab));
 }
 
@@ -205,6 +238,44 @@ test_last(void **state)
 }
 
 static void
+test_wait(void **state)
+{
+	struct lab *lab = *state;
+	char bytes[16] = "";
+	int fd = dial(lab), second;
+
+	ask(fd, "2\nwait\n3\nwait\n");
+	take(fd, 2, 100);
+	assert_int_equal(recv(fd, bytes, 6, MSG_WAITALL), 6);
+	assert_string_equal(bytes, "there\n");
+	take(fd, 3, 100);
+	assert_int_equal(recv(fd, bytes, 6, MSG_WAITALL), 6);
+	ask(fd, "never\n1\n"); /* idle_us ends it */
+	assert_true(has_ended(fd));
+	assert_int_equal(atomic_load(&lab->gone), 1);
+	close(fd);
+	second = dial(lab);
+	ask(second, "wait\n");
+	close(second); /* the answer finds nobody, which harms nobody */
+	fd = dial(lab);
+	ask(fd, "1\n");
+	take(fd, 1, 100);
+	close(fd);
+}
+
+/* The server ends while an answer is being found out. */
+static void
+test_end(void **state)
+{
+	struct lab *lab = *state;
+	int fd = dial(lab);
+
+	ask(fd, "1\nnever\n");
+	take(fd, 1, 100);
+	close(fd);
+}
+
+static void
 test_long_question(void **state)
 {
 	char question[QUESTION_MAX + 1];
@@ -292,6 +363,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_questions, start, stop),
 		cmocka_unit_test_setup_teardown(test_large_answer, start, stop),
 		cmocka_unit_test_setup_teardown(test_last, start, stop),
+		cmocka_unit_test_setup_teardown(test_wait, start, stop),
+		cmocka_unit_test_setup_teardown(test_end, start, stop),
 		cmocka_unit_test_setup_teardown(test_long_question, start, stop),
 		cmocka_unit_test_setup_teardown(test_idle, start, stop),
 		cmocka_unit_test_setup_teardown(test_connections, start, stop),
