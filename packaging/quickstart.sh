@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Installs what is needed, builds Yett, puts it in front of a small demo shop and
-# shows what it does with a clean request and with an attack.
+# shows what it does with a clean request, an attack, a flood and a ban.
 #
 # usage: packaging/quickstart.sh [--once]
 #   --once  stop everything after the demonstration (also without a terminal);
@@ -11,6 +11,7 @@ set -euo pipefail
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 build=$top/build/quickstart
 state=$build/state
+socket=$state/control.sock
 yett=$build/yett
 once=no
 started=()
@@ -23,7 +24,7 @@ bold='' plain=''
 case ${1:-} in
 "") [ -t 0 ] || once=yes ;;
 --once) once=yes ;;
--h | --help) sed -n '3,9s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
+-h | --help) sed -n '3,8s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
 *) echo "quickstart.sh: found \"$1\"; allowed: --once" >&2; exit 2 ;;
 esac
 
@@ -165,6 +166,45 @@ say "6. Its audit record"
 say "7. Why it was refused"
 show "$yett" explain "$id" --audit "$state/audit.log" || fail "yett explain"
 
+say "8. A flood: six hundred requests at once"
+# --protect lets a client have 100 requests/s, and 200 at once
+flood="$url/?flood=[1-600]"
+printf '\n$ curl -sk --parallel -o /dev/null -w "%%{http_code}\\n" "%s" | sort | uniq -c\n' "$flood"
+curl -sk --parallel --parallel-max 20 --max-time 60 -o /dev/null \
+    -w '%{http_code} %header{retry-after} %header{x-request-id}\n' "$flood" \
+    >"$state/flood" 2>/dev/null || fail "curl could not send them all; see $state/yett.log"
+cut -d ' ' -f 1 "$state/flood" | sort | uniq -c
+grep -q '^200' "$state/flood" || fail "none of the requests passed"
+read -r _ wait id < <(grep '^429' "$state/flood" | tail -n 1) ||
+	fail "none of the requests got 429"
+case $wait in
+"" | 0 | *[!0-9]*) fail "Retry-After of a 429 is \"$wait\"" ;;
+esac
+[ -n "$id" ] || fail "a 429 without X-Request-Id"
+echo "  429: over the limit, with Retry-After: $wait"
+for _ in $(seq 50); do
+	! grep -qsF "$id" "$state/audit.log" || break
+	sleep 0.1
+done
+show "$yett" explain "$id" --audit "$state/audit.log" || fail "yett explain"
+
+say "9. How the gateway is"
+show "$yett" status --socket "$socket" >"$state/status" || fail "yett status"
+cat "$state/status"
+grep -q '^per-client ' "$state/status" || fail "yett status does not know the limit"
+
+say "10. A ban by hand, and its end"
+show "$yett" ban add 127.0.0.1 --for 10m --reason "trying it out" --socket "$socket" ||
+	fail "yett ban add"
+request "id=1"
+[ "$status" = 403 ] || fail "a banned client got $status instead of 403"
+show "$yett" ban list --socket "$socket" >"$state/bans" || fail "yett ban list"
+cat "$state/bans"
+grep -q '^127\.0\.0\.1 .*trying it out' "$state/bans" || fail "the ban is not in the list"
+show "$yett" ban lift 127.0.0.1 --socket "$socket" || fail "yett ban lift"
+request "id=1"
+[ "$status" = 200 ] || fail "a client whose ban was lifted got $status instead of 200"
+
 if [ "$once" = yes ]; then
 	say "All steps worked; stopping the gateway and the shop."
 	exit 0
@@ -174,8 +214,13 @@ say "Now it is your turn"
 cat <<END
   browser      $url/   (the certificate is self-signed: accept it)
   attack       curl -k '$url/search?q=<script>alert(1)</script>'
+  flood        curl -sk --parallel -o /dev/null -w '%{http_code}\n' '$flood' | sort | uniq -c
   records      tail -f $state/audit.log
-  why          $yett explain ID --audit $state/audit.log
+  why          $yett explain last --audit $state/audit.log
+  how it is    $yett status --socket $socket
+  bans         $yett ban add ADDRESS --for 10m --socket $socket
+               $yett ban list --socket $socket
+               $yett ban lift ADDRESS --socket $socket
   your app     $yett run --protect http://127.0.0.1:PORT --listen 0.0.0.0:8443
   next         docs/guide/index.md
 

@@ -6,12 +6,14 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "gateway/base/check.h"
 #include "gateway/base/json.h"
 #include "gateway/base/log.h"
+#include "gateway/base/netaddr.h"
 #include "gateway/tls/tls.h"
 
 static char *
@@ -59,13 +61,28 @@ put_string(struct text *yaml, const char *prefix, const char *value, const char 
 	text_puts(yaml, suffix);
 }
 
+/* A folder that is too deep for a socket is no reason not to start. */
+static char *
+control_socket(const char *state)
+{
+	struct netaddr address;
+	char *path;
+
+	path = mem_printf("%s/control.sock", state);
+	if (strlen(path) < sizeof(address.path))
+		return (path);
+	log_warn("admin", "no control socket: %s is too long a path for one", path);
+	free(path);
+	return (mem_strdup("off"));
+}
+
 static void
 write_yaml(const struct protect_options *o, const char *state, const char *certificate,
     const char *key, struct text *yaml)
 {
 	char *audit, *access, *control;
 
-	control = mem_printf("%s/control.sock", state);
+	control = control_socket(state);
 	audit = mem_printf("%s/audit.log", state);
 	access = mem_printf("%s/access.log", state);
 	put_string(yaml, "listeners:\n  - address: ", o->listen, "\n");

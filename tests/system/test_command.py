@@ -14,9 +14,9 @@ from yett_test.wait import Port
 def test_help():
     done = run("--help")
     assert done.returncode == 0
-    for word in ("run", "check", "schema", "version", "explain"):
+    for word in ("run", "check", "schema", "version", "explain", "status", "ban", "geo"):
         assert word in done.stdout
-    for command in ("run", "check", "schema", "version", "explain"):
+    for command in ("run", "check", "schema", "version", "explain", "status", "ban", "geo"):
         done = run(command, "--help")
         assert done.returncode == 0, command
         assert "yett " + command in done.stdout
@@ -31,7 +31,6 @@ def test_usage():
         assert done.returncode == 2, arguments
         assert done.stdout == "" and done.stderr
     assert run("run", "--protect", "not a url").returncode == 1
-
 
 
 def test_version():
@@ -115,6 +114,25 @@ def test_protect_keeps_an_audit_log_that_explain_finds(protect):
     told = run("explain", answer.id, "--audit", logs[0])
     assert told.returncode == 0
     assert "942100" in told.stdout
+
+
+def test_protect_limits_each_client_and_tells_of_it(protect):
+    gw = protect()
+    with gw.connect() as connection:
+        for _ in range(20):
+            assert connection.send(request(host="localhost")).response().status == 200
+    told = run("status", "--json", "--socket", gw.state / "control.sock")
+    assert told.returncode == 0, told.stderr
+    limit, = json.loads(told.stdout)["limits"]
+    assert (limit["name"], limit["rate"], limit["burst"]) == ("per-client", "100/s", 200)
+    assert (limit["allowed"], limit["denied"]) == (20, 0)
+
+
+def test_protect_in_a_folder_too_deep_for_a_socket(protect, tmp_path):
+    gw = protect("--state", tmp_path / ("deep" * 40))
+    assert "no control socket" in gw.stderr
+    with gw.connect() as connection:
+        assert connection.send(request(host="localhost")).response().status == 200
 
 
 def test_protect_says_where_it_listens(protect):
