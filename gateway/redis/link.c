@@ -81,6 +81,23 @@ link_close(struct link *link)
 	link->loading = NULL;
 }
 
+/* What was asked for in this round, if the socket takes it at once: who says good-bye
+ * wants to be heard. */
+static void
+last_words(struct link *link)
+{
+	struct iovec iov;
+	size_t n;
+
+	while (link->phase == LINK_UP && link->out_from < link->out.n) {
+		iov.iov_base = link->out.p + link->out_from;
+		iov.iov_len = link->out.n - link->out_from;
+		if (stream_write(link->stream, &iov, 1, &n) != STREAM_OK)
+			return;
+		link->out_from += n;
+	}
+}
+
 void
 link_free(struct link **link_p)
 {
@@ -91,6 +108,7 @@ link_free(struct link **link_p)
 		return;
 	CHECK_OBJ(link, LINK_MAGIC);
 	CHECK(!link->busy);
+	last_words(link);
 	link_close(link);
 	link->failing = true;
 	link->reason = "given up";

@@ -57,9 +57,9 @@ struct redis;
 /* Connects at once, in the background, and again (with back-off and jitter)
  * whenever the connection is lost. Names are resolved on `resolver`. */
 struct redis *redis_new(struct loop *, struct redis_service *, struct job_pool *resolver);
-/* Every outstanding ask gets its `done` with no answer. Not from inside `done` or
- * `changed`. A name that is being looked up is left to the resolver: the loop runs
- * on, or the process ends. */
+/* Every outstanding ask gets its `done` with no answer; what was not yet written is,
+ * as far as the socket takes it. Not from inside `done` or `changed`. A name that is
+ * being looked up is left to the resolver: the loop runs on, or the process ends. */
 void redis_free(struct redis **);
 
 /* Queues a command; what is queued in one round of the loop leaves in one write

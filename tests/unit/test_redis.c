@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -300,6 +301,30 @@ test_free_gives_back(void **state)
 }
 
 static void
+test_free_sends_what_was_queued(void **state)
+{
+	struct rig *rig = *state;
+	struct redis_server *server = redis_lab_start(rig->lab, NULL);
+	struct redis_ask ask;
+	char *answer;
+	unsigned i;
+
+	open_unix(rig, server);
+	assert_true(rig_send(rig, &ask, "SET a bye"));
+	redis_free(&rig->redis);
+	rig_run(rig, CLOCK_MS);
+	for (i = 0; i < 200; i++) {
+		answer = redis_lab_ask(server, "GET a");
+		if (strcmp(answer, "bye") == 0)
+			break;
+		free(answer);
+		(void)usleep(5000);
+	}
+	assert_in_range(i, 0, 199);
+	free(answer);
+}
+
+static void
 test_too_much(void **state)
 {
 	struct rig *rig = *state;
@@ -337,6 +362,99 @@ test_too_much(void **state)
 	    rig->redis, &asks[0], &test_script, words[0], words, COMMAND_ARGS_MAX));
 	free(line);
 	free(asks);
+}
+
+/* --- threads ----------------------------------------------------------------- */
+
+struct worker {
+	pthread_t thread;
+	struct loop *loop;
+	struct redis *redis;
+	struct redis_service *service;
+	struct job_pool *resolver;
+	struct redis_ask ask;
+	struct loop_timer guard;
+	unsigned answers;
+};
+
+static void
+worker_counts(struct redis_ask *ask, const struct redis_value *value)
+{
+	const struct span incr[] = { SPAN("INCR"), SPAN("n") };
+	struct worker *worker = ask->data;
+
+	if (value != NULL && ++worker->answers == 1000)
+		loop_stop(worker->loop);
+	else if (value != NULL)
+		(void)redis_send(worker->redis, ask, incr[1], incr, 2);
+}
+
+/* Up, it counts on; down, it will. */
+static void
+worker_changed(void *data)
+{
+	const struct span incr[] = { SPAN("INCR"), SPAN("n") };
+	struct worker *worker = data;
+
+	if (worker->ask.work == NULL)
+		(void)redis_send(worker->redis, &worker->ask, incr[1], incr, 2);
+}
+
+static void
+worker_late(struct loop_timer *timer)
+{
+	struct worker *worker = timer->data;
+
+	loop_stop(worker->loop);
+}
+
+static void *
+worker_main(void *data)
+{
+	struct worker *worker = data;
+
+	worker->loop = loop_new();
+	loop_timer_init(&worker->guard, worker->loop, worker_late, worker);
+	loop_timer_set(&worker->guard, 30 * CLOCK_SECOND);
+	worker->ask = (struct redis_ask){ .done = worker_counts, .data = worker };
+	worker->redis = redis_new(worker->loop, worker->service, worker->resolver);
+	redis_on_change(worker->redis, worker_changed, worker);
+	loop_run(worker->loop);
+	redis_free(&worker->redis);
+	loop_timer_stop(&worker->guard);
+	loop_free(&worker->loop);
+	return (NULL);
+}
+
+/* One service, a client per thread; the server dies and comes back meanwhile. */
+static void
+test_threads(void **state)
+{
+	struct rig *rig = *state;
+	struct redis_server *server = redis_lab_start_port(rig->lab, false, NULL);
+	struct worker workers[4] = { 0 };
+	struct err e;
+	unsigned i;
+
+	redis_lab_conf(&rig->conf, server);
+	rig_use_ports(rig, &server, 1);
+	rig->hosts[0].host = "localhost";
+	assert_int_equal(redis_service_new(&rig->service, &rig->conf, &e), ERR_OK);
+	for (i = 0; i < 4; i++) {
+		workers[i].service = rig->service;
+		workers[i].resolver = rig->resolver;
+		assert_int_equal(
+		    pthread_create(&workers[i].thread, NULL, worker_main, &workers[i]),
+		    0);
+	}
+	(void)usleep(20000);
+	redis_lab_kill(server);
+	(void)usleep(100000);
+	redis_lab_restart(server);
+	for (i = 0; i < 4; i++) {
+		assert_int_equal(pthread_join(workers[i].thread, NULL), 0);
+		assert_int_equal(workers[i].answers, 1000);
+	}
 }
 
 /* --- scripts ------------------------------------------------------------ */
@@ -887,7 +1005,9 @@ main(void)
 		RIG_TEST(test_cancel_while_losing),
 		RIG_TEST(test_ask_again_from_the_answer),
 		RIG_TEST(test_free_gives_back),
+		RIG_TEST(test_free_sends_what_was_queued),
 		RIG_TEST(test_too_much),
+		RIG_TEST(test_threads),
 		RIG_TEST(test_script_is_loaded),
 		RIG_TEST(test_script_is_loaded_once),
 		RIG_TEST(test_passwords),
