@@ -11,10 +11,12 @@ packages_build="autoconf automake autoconf-archive ca-certificates g++ gcc libc6
 # shellcheck disable=SC2034
 packages_demo="curl openssl procps python3"
 # shellcheck disable=SC2034
-packages_test="apache2-utils binutils chromium chromium-driver curl dpkg-dev
-	libcmocka-dev mmdb-bin nghttp2-client openssl procps python3 python3-maxminddb
-	python3-pytest python3-redis python3-selenium python3-yaml redis-sentinel
-	redis-server redis-tools wrk"
+packages_test="apache2-utils binutils chromium chromium-driver curl dpkg-dev haproxy
+	libcmocka-dev mmdb-bin nghttp2-client nginx openssl procps python3
+	python3-pytest python3-selenium python3-yaml redis-sentinel redis-server
+	redis-tools wrk"
+# npm brings the database of countries; there are other ways to get it than Debian's.
+command -v npm >/dev/null 2>&1 || packages_test="$packages_test npm"
 # shellcheck disable=SC2034
 packages_ci="clang clang-format clang-tidy libmimalloc-dev mandoc pmccabe pyflakes3
 	shellcheck"
@@ -51,15 +53,38 @@ packages_install()
 		echo "Only root can install packages. As root: apt-get install $missing" >&2
 		return 1
 	fi
-	# RUNLEVEL=1 keeps the packages' own services from being started.
-	export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1
+	(packages_bring "$missing")
+}
+
+# Brings packages and keeps the services among them from being started, now and at
+# the next boot: the tests start programs of their own. Changes its shell's traps.
+packages_bring()
+{
+	local policy=/usr/sbin/policy-rc.d before new unit
+
+	before=$(dpkg-query -W -f='${Package}\n')
+	if [ ! -e "$policy" ]; then
+		trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+		trap 'exit 130' INT TERM
+		printf '#!/bin/sh\nexit 101\n' >"$policy"
+		chmod 755 "$policy"
+	fi
+	export DEBIAN_FRONTEND=noninteractive
 	apt-get -q update </dev/null || {
 		echo "apt-get update failed: is there a network, and are the sources right?" >&2
 		return 1
 	}
 	# shellcheck disable=SC2086 # a list of words
-	apt-get -q install -y --no-install-recommends $missing </dev/null || {
+	apt-get -q install -y --no-install-recommends $1 </dev/null || {
 		echo "apt-get install failed; see the lines above." >&2
 		return 1
 	}
+	command -v systemctl >/dev/null 2>&1 || return 0
+	new=$(dpkg-query -W -f='${Package}\n' | grep -vxF "$before") || return 0
+	# shellcheck disable=SC2086
+	for unit in $(dpkg -L $new | sed -n 's|.*/systemd/system/\([^/@]*\.service\)$|\1|p'); do
+		case $(systemctl is-enabled "$unit" 2>/dev/null) in
+		enabled) systemctl --quiet disable "$unit" || return 1 ;;
+		esac
+	done
 }

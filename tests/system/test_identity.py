@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who the client is: nobody is believed but trusted proxies, and those to the
 letter; the chosen address is what records, origins and rules see."""
+import shutil
 import socket
 import ssl
 import struct
@@ -398,6 +399,8 @@ def start(tmp_path):
     started = []
 
     def run(arguments, port):
+        if not shutil.which(arguments[0]):
+            pytest.skip(f"{arguments[0]} is not installed")
         log = open(tmp_path / f"{arguments[0]}.log", "wb")
         process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=log,
                                    stderr=log, cwd=tmp_path)
