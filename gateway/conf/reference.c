@@ -61,7 +61,7 @@ static const char page_middle[] =
     "- A switch is `on` or `off` (also `true`, `false`, `yes`, `no`).\n"
     "- A path counts from the folder of the file that it stands in.\n"
     "- Where a list of texts is asked for, a lone text stands for a list of one.\n"
-    "- Names of pools and policies are letters, digits, dots, `-` and `_`.\n"
+    "- Names of pools, limits and policies are letters, digits, dots, `-` and `_`.\n"
     "- Anchors, aliases and tags of YAML are refused, and so are a key that is given\n"
     "  twice in one mapping, an unknown field and a file of more than 1 MiB.\n"
     "- A field that is marked *not built yet* is refused, unless its value means that\n"

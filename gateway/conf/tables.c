@@ -149,7 +149,7 @@ static const struct field rows_max[] = {
 	  .prose = "Connections of one client: an IPv4 address or an IPv6 /64." },
 	{ .name = "limit_keys", NUMBER(conf, max.limit_keys), .standard = "131072",
 	  .min = "1024", .max = "16777216",
-	  .prose = "Buckets of rate limits kept in this process; some 64 bytes each." },
+	  .prose = "Buckets of rate limits kept in this process; some 120 bytes each." },
 };
 
 static const struct map map_max = {

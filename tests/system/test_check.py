@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """`yett check`: precise errors, all in one go, and nothing silently ignored."""
 import json
+from pathlib import Path
 
 import pytest
 import yaml
 
+from yett_test import mmdb
 from yett_test.gateway import merge, run
 
 BASE = {
@@ -258,3 +260,103 @@ def test_check_is_quick(tmp_path):
     check(tmp_path, BASE)
     from yett_test.wait import seconds
     assert time.monotonic() - begin < seconds(3)
+
+
+CONTROLS = """\
+listeners:
+  - address: "127.0.0.1:8443"
+    tls:
+      certificates: [ { certificate: site.pem, key: site.key } ]
+      client_ca: clients.pem
+redis:
+  url: "rediss://127.0.0.1:1"
+  password_file: password
+  ca: ca.pem
+  key_file: keys
+geo:
+  country: country.mmdb
+  asn: asn.mmdb
+pools: { app: { servers: [ { url: "http://127.0.0.1:9" } ] } }
+limits: { a: { key: "header:X-Key", rate: 1/s } }
+sites:
+  - hosts: ["*"]
+    pool: app
+    policy: off
+    limits: [a]
+    access: [ { deny: { address_file: bad.txt } }, { allow: any } ]
+    client_certificate: required
+    routes:
+      - path: /admin
+        auth: { htpasswd: users }
+        access: [ { allow: { address_file: good.txt } }, { deny: any } ]
+"""
+
+# what each file holds when it is sound, something wrong, and where that is told
+CONTROL_FILES = [
+    ("clients.pem", None, "no certificate\n", "5:18", "listeners[0].tls.client_ca"),
+    ("password", "secret\n", "", "8:18", "redis.password_file"),
+    ("ca.pem", None, "no certificate\n", "9:7", "redis.ca"),
+    ("keys", "0123456789abcdef\n", "short\n", "10:13", "redis.key_file"),
+    ("country.mmdb", None, "no database\n", "12:12", "geo.country"),
+    ("asn.mmdb", None, "", "13:8", "geo.asn"),
+    ("bad.txt", "192.0.2.0/24\n", "192.0.2.0/24\nx\n", "21:39",
+     "sites[0].access[0].deny.address_file"),
+    ("users", "joe:$2y$05$c4WoMPo3SXsafkva.HHa6uXQZWr7oboPiC2bT/r7q1BB8I2s0BRqC\n",
+     "joe:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=\n", "25:27", "sites[0].routes[0].auth.htpasswd"),
+    ("good.txt", "10.0.0.0/8\n", "10.0.0.1/8\n", "26:44",
+     "sites[0].routes[0].access[0].allow.address_file"),
+]
+
+
+@pytest.fixture
+def controls(tmp_path, authority):
+    pair = authority.issue("a.test")
+    for name, text, *_ in CONTROL_FILES:
+        if text is not None:
+            (tmp_path / name).write_text(text)
+    (tmp_path / "site.pem").write_bytes(Path(pair.certificate).read_bytes())
+    (tmp_path / "site.key").write_bytes(Path(pair.key).read_bytes())
+    for name in ("clients.pem", "ca.pem"):
+        (tmp_path / name).write_bytes(Path(authority.file).read_bytes())
+    (tmp_path / "country.mmdb").write_bytes(
+        mmdb.build({"8.8.8.0/24": mmdb.country("US", "NA")}))
+    (tmp_path / "asn.mmdb").write_bytes(
+        mmdb.build({"8.8.8.0/24": mmdb.network(15169, "GOOGLE")}, "GeoLite2-ASN"))
+    for file in tmp_path.iterdir():
+        file.chmod(0o600)
+    return tmp_path
+
+
+def test_files_of_the_controls(controls):
+    _, done = check(controls, CONTROLS)
+    assert done.returncode == 0, done.stderr
+    for word in ["redis rediss://127.0.0.1:1", "country at country.iso_code",
+                 "AS number at autonomous_system_number",
+                 f"address file {controls}/bad.txt", f"address file {controls}/good.txt"]:
+        assert word in done.stdout, done.stdout
+
+
+@pytest.mark.parametrize("name,sound,wrong,place,field", CONTROL_FILES,
+                         ids=[row[0] for row in CONTROL_FILES])
+@pytest.mark.parametrize("missing", [False, True])
+def test_a_file_of_the_controls_that_is_not_sound(controls, name, sound, wrong, place,
+                                                  field, missing):
+    del sound
+    (controls / name).unlink()
+    if not missing:
+        (controls / name).write_text(wrong)
+        (controls / name).chmod(0o600)
+    path, done = check(controls, CONTROLS)
+    assert done.returncode == 1
+    problems = done.stderr.splitlines()
+    assert problems[0].startswith(f"{path}:{place}: {field}: "), problems
+    assert str(controls / name) in problems[0]
+    assert problems[1:] == ["1 problem"]
+
+
+def test_all_files_of_the_controls_at_once(controls):
+    for name, *_ in CONTROL_FILES:
+        (controls / name).unlink()
+    path, done = check(controls, CONTROLS)
+    told = [line.split(": ")[:2] for line in done.stderr.splitlines()[:-1]]
+    assert told == [[f"{path}:{place}", field] for *_, place, field in CONTROL_FILES]
