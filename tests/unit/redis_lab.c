@@ -239,8 +239,9 @@ redis_lab_restart(struct redis_server *server)
 	if (server->pid == 0)
 		child(server);
 	while (!answers_ping(server)) {
-		if (waitpid(server->pid, &status, WNOHANG) == server->pid ||
-		    clock_mono_us() > until_us) {
+		if (waitpid(server->pid, &status, WNOHANG) == server->pid)
+			server->pid = 0; /* its number may be another's by now */
+		if (server->pid == 0 || clock_mono_us() > until_us) {
 			show_log(server);
 			fail_msg("%s does not start", server->argv[0]);
 		}
