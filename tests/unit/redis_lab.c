@@ -55,9 +55,10 @@ pause_ms(int ms)
 void
 redis_lab_or_skip(void)
 {
-	if (system("redis-server --version >/dev/null 2>&1") == 0)
+	if (system("{ redis-server --version && redis-sentinel --version; } "
+		   ">/dev/null 2>&1") == 0)
 		return;
-	puts("skipped: there is no redis-server");
+	puts("skipped: redis-server or redis-sentinel is not installed");
 	exit(77);
 }
 
