@@ -6,6 +6,7 @@
 #include "gateway/base/clock.h"
 #include "gateway/control.h"
 #include "gateway/reload_controls.h"
+#include "ratelimit/table.h"
 
 static void
 put(json_t *object, const char *key, uint64_t figure)
@@ -61,6 +62,22 @@ redis(const struct control_view *view)
 	put(object, "commands", state.commands);
 	put(object, "failures", state.failures);
 	put(object, "reconnects", state.reconnects);
+	return (object);
+}
+
+/* The table of keys. */
+static json_t *
+keys(const struct control_view *view)
+{
+	struct table_figures figures;
+	json_t *object;
+
+	limits_table(view->snap->rate_limits, &figures);
+	object = json_object();
+	put(object, "room", figures.entries);
+	put(object, "used", figures.used);
+	put(object, "forgotten", figures.evicted);
+	put(object, "without_room", figures.full);
 	return (object);
 }
 
@@ -207,6 +224,7 @@ admin_status(struct control_view *view, const json_t *question, json_t *answer)
 	json_object_set_new(answer, "sharing", sharing(view));
 	json_object_set_new(answer, "redis", redis(view));
 	json_object_set_new(answer, "limits", limits(view));
+	json_object_set_new(answer, "limit_keys", keys(view));
 	json_object_set_new(answer, "bans", bans(view));
 	json_object_set_new(answer, "files", files(view));
 	json_object_set_new(answer, "access_log", log_figures(view->snap->access));

@@ -14,6 +14,7 @@
 #include "gateway/http/write.h"
 #include "gateway/reload_controls.h"
 #include "gateway/talk.h"
+#include "ratelimit/table.h"
 
 #define QUESTION_MAX (8u << 10)
 #define FIELDS_MAX 32
@@ -148,6 +149,24 @@ put_limits(const struct control_view *view, struct text *out)
 }
 
 static void
+put_keys(const struct control_view *view, struct text *out)
+{
+	struct table_figures figures;
+
+	limits_table(view->snap->rate_limits, &figures);
+	head(out, "yett_limit_keys", "gauge", "Keys of limits that are in the table.");
+	value(out, "yett_limit_keys", figures.used);
+	head(out, "yett_limit_keys_room", "gauge", "Keys that the table has room for.");
+	value(out, "yett_limit_keys_room", figures.entries);
+	head(out, "yett_limit_keys_forgotten_total", "counter",
+	    "Keys that gave way to others; never one that is being denied.");
+	value(out, "yett_limit_keys_forgotten_total", figures.evicted);
+	head(out, "yett_limit_keys_without_room_total", "counter",
+	    "Decisions without a bucket: every key that could give way is being denied.");
+	value(out, "yett_limit_keys_without_room_total", figures.full);
+}
+
+static void
 put_sharing(const struct control_view *view, struct text *out)
 {
 	struct limits_status status;
@@ -199,6 +218,25 @@ put_bans(const struct control_view *view, struct text *out)
 }
 
 static void
+put_ban_share(const struct control_view *view, struct text *out)
+{
+	struct bans_share_figures figures;
+
+	if (view->bans_share == NULL)
+		return;
+	bans_share_figures(view->bans_share, &figures);
+	head(out, "yett_bans_told_total", "counter",
+	    "Batches of bans and refusals told to other gateways.");
+	value(out, "yett_bans_told_total", figures.told);
+	head(out, "yett_bans_heard_total", "counter",
+	    "Bans, and ends of bans, heard from other gateways.");
+	value(out, "yett_bans_heard_total", figures.heard);
+	head(out, "yett_bans_untold_total", "counter",
+	    "What was not told: too much at once, or Redis did not take it.");
+	value(out, "yett_bans_untold_total", figures.kept + figures.failed);
+}
+
+static void
 put_files(const struct control_view *view, struct text *out)
 {
 	struct watched_state state;
@@ -232,8 +270,10 @@ make_page(struct metrics *m)
 	put_requests(m->view, &m->page);
 	put_logs(m->view, &m->page);
 	put_limits(m->view, &m->page);
+	put_keys(m->view, &m->page);
 	put_sharing(m->view, &m->page);
 	put_bans(m->view, &m->page);
+	put_ban_share(m->view, &m->page);
 	put_files(m->view, &m->page);
 }
 

@@ -113,6 +113,9 @@ struct limits_count {
 	uint64_t allowed, denied, shadowed, degraded, leased, denied_here;
 };
 void limits_count(const struct limits *, uint32_t limit, struct limits_count *count_r);
+/* How full the table of keys is; see table.h. */
+struct table_figures;
+void limits_table(const struct limits *, struct table_figures *figures_r);
 /* The heartbeat found that many gateways. */
 void limits_set_nodes(struct limits *, uint32_t nodes);
 

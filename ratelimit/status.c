@@ -174,6 +174,13 @@ limits_status(struct limits *limits, struct limits_status *status_r)
 	}
 }
 
+void
+limits_table(const struct limits *limits, struct table_figures *figures_r)
+{
+	CHECK_OBJ(limits, LIMITS_MAGIC);
+	table_figures(limits->table, figures_r);
+}
+
 const char *
 limits_state_text(enum limits_state state)
 {

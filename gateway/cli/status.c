@@ -141,11 +141,12 @@ print_log(const char *label, const json_t *log)
 static void
 print_status(const json_t *s)
 {
-	const json_t *bans, *redis;
+	const json_t *bans, *redis, *keys;
 	long long nodes;
 
 	bans = json_object_get(s, "bans");
 	redis = json_object_get(s, "redis");
+	keys = json_object_get(s, "limit_keys");
 	printf("%-14s %s, yett %s, since %s\n", "node", text_of(s, "node"),
 	    text_of(s, "version"), text_of(s, "started"));
 	printf("%-14s %lld, %lld worker threads\n", "connections",
@@ -154,6 +155,8 @@ print_status(const json_t *s)
 	print_state("limits", json_object_get(s, "sharing"), "state");
 	nodes = number_of(json_object_get(s, "sharing"), "nodes");
 	printf(", %lld gateway%s\n", nodes, nodes == 1 ? "" : "s");
+	printf("%-14s %lld, room for %lld\n", "limit keys", number_of(keys, "used"),
+	    number_of(keys, "room"));
 	if (json_is_object(redis)) {
 		print_state("redis", redis, "link");
 		putchar('\n');

@@ -110,14 +110,20 @@ def test_status_with_a_file_that_turned_bad(gateway, tmp_path):
 @needs_redis
 def test_status_follows_redis(gateway, tmp_path):
     server = Server(tmp_path / "redis")
+    port = Port()
     try:
-        gw = gateway(**LIMITED, redis={"url": server.url})
+        gw = gateway(**LIMITED, redis={"url": server.url}, bans={},
+                     admin={"metrics": port.address})
         until(lambda: gw.status()["redis"]["link"] == "up", 10)
         gw.get()
         until(lambda: gw.status()["sharing"]["state"] == "shared", 10)
+        figures = parse(scrape_at(port).text)
+        assert (figures["yett_redis_up", None], figures["yett_limits_shared", None]) == (1, 1)
+        assert ("yett_bans_told_total", None) in figures
     finally:
         server.stop()
     gw.get()
+    until(lambda: parse(scrape_at(port).text)["yett_redis_up", None] == 0, 10)
     until(lambda: gw.status()["redis"]["link"] != "up", 10)
     told = until(lambda: (lambda s: s if s["sharing"]["state"] == "degraded" else None)(
         gw.status()), 10)
@@ -427,7 +433,11 @@ def measured(gateway, tmp_path):
 
 
 def scrape(gw, data=None, to_head=False):
-    with Connection((gw.metrics.host, gw.metrics.number)) as connection:
+    return scrape_at(gw.metrics, data, to_head)
+
+
+def scrape_at(port, data=None, to_head=False):
+    with Connection((port.host, port.number)) as connection:
         return connection.send(data or request(target="/metrics")).response(to_head)
 
 
@@ -448,6 +458,8 @@ def test_metrics_count_what_happened(measured):
     assert told['yett_requests_total', '{status="4xx"}'] == 2
     assert told['yett_refusals_total', '{reason="limit",action="blocked"}'] == 2
     assert told['yett_limits_shared', None] == 0
+    assert told['yett_limit_keys', None] == 2
+    assert told['yett_limit_keys_room', None] == 131072
     assert told['yett_bans', None] == 0
     path = str(measured.odd).replace("\\", "\\\\").replace('"', '\\"')
     assert told['yett_file_refused', f'{{path="{path}"}}'] == 0
