@@ -16,19 +16,22 @@
 #include "ratelimit/heartbeat.h"
 
 #define POLL_US CLOCK_SECOND
+#define WATCH_NICENESS 5
 
 #define CONTROL_MAGIC 0xc0427201u
 struct control {
 	unsigned magic;
 	struct control_view view;
 	struct loop *loop;
-	struct job_pool *resolver;
+	struct job_pool *resolver, *files;
 	struct heartbeat *heartbeat; /* NULL: no Redis */
 	struct admin *admin; /* NULL: off */
 	struct metrics *metrics; /* NULL: off */
 	struct loop_timer poll;
+	struct job look; /* at all files, on a thread of its own */
+	bool looking; /* until what was replaced is freed */
+	bool replaced; /* the look took up another content */
 	struct loop_message settled; /* all workers have passed a quiet point */
-	bool settling;
 	pthread_t thread;
 	bool started;
 };
@@ -44,31 +47,58 @@ settled(struct loop_message *message)
 	n = controls_watched_count(c->view.snap);
 	for (i = 0; i < n; i++)
 		watched_settle(controls_watched(c->view.snap, i));
-	c->settling = false;
+	c->looking = false;
 }
 
-/* Files are looked at one after the other; what was replaced is freed when no
- * worker can look at it any more. */
+static struct control *
+control_of(struct job *look)
+{
+	struct control *c;
+
+	c = (struct control *)((char *)look - offsetof(struct control, look));
+	CHECK_OBJ(c, CONTROL_MAGIC);
+	return (c);
+}
+
+/* Off the loop: a large database takes seconds to be read and verified. */
+static void
+look_at_files(struct job *look)
+{
+	struct control *c;
+	size_t i, n;
+
+	c = control_of(look);
+	n = controls_watched_count(c->view.snap);
+	for (i = 0; i < n; i++)
+		if (watched_poll(controls_watched(c->view.snap, i)))
+			c->replaced = true;
+}
+
+/* What was replaced is freed when no worker can look at it any more. */
+static void
+looked(struct job *look)
+{
+	struct control *c;
+
+	c = control_of(look);
+	if (c->replaced)
+		workers_round(c->view.workers, c->loop, &c->settled);
+	else
+		c->looking = false;
+	c->replaced = false;
+}
+
 static void
 poll_files(struct loop_timer *timer)
 {
 	struct control *c;
-	bool replaced;
-	size_t i, n;
 
 	CAST_OBJ(c, timer->data, CONTROL_MAGIC);
 	loop_timer_set(&c->poll, POLL_US);
-	if (c->settling)
+	if (c->looking)
 		return;
-	replaced = false;
-	n = controls_watched_count(c->view.snap);
-	for (i = 0; i < n; i++)
-		if (watched_poll(controls_watched(c->view.snap, i)))
-			replaced = true;
-	if (!replaced)
-		return;
-	c->settling = true;
-	workers_round(c->view.workers, c->loop, &c->settled);
+	c->looking = true;
+	job_submit(c->files, &c->look);
 }
 
 static void *
@@ -110,10 +140,14 @@ control_start(struct control **control_r, struct snapshot *snap, struct workers 
 	c->loop = loop_new();
 	c->resolver = job_pool_new("resolve", 1, 0);
 	c->view.loop = c->loop;
+	c->files = job_pool_new("watch", 1, WATCH_NICENESS);
 	c->view.snap = snap;
 	c->view.workers = workers;
 	c->view.started_us = clock_wall_us();
 	c->settled.deliver = settled;
+	c->look.home = c->loop;
+	c->look.run = look_at_files;
+	c->look.done = looked;
 	if (snap->redis != NULL) {
 		c->view.redis = redis_new(c->loop, snap->redis, c->resolver);
 		c->heartbeat =
@@ -162,6 +196,7 @@ control_free(struct control **control)
 	if (c->heartbeat != NULL)
 		heartbeat_free(&c->heartbeat);
 	job_pool_free(&c->resolver);
+	job_pool_free(&c->files);
 	if (c->view.redis != NULL)
 		redis_free(&c->view.redis);
 	loop_timer_stop(&c->poll);

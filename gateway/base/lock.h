@@ -21,6 +21,7 @@
 	RANK(UPSTREAM, "state of origins")				\
 	RANK(JOBS, "queue of a job pool")				\
 	RANK(MAILBOX, "queue of a loop")				\
+	RANK(WATCHED, "state of a watched file")			\
 	RANK(LOG, "buffer of a log")
 
 enum lock_rank {

@@ -7,6 +7,7 @@
 
 #include "gateway/base/check.h"
 #include "gateway/base/clock.h"
+#include "gateway/base/lock.h"
 #include "gateway/base/log.h"
 
 #include <errno.h>
@@ -38,11 +39,12 @@ struct watched {
 	void *data;
 	_Atomic(void *) object;
 	_Atomic(uint64_t) version;
+	struct lock lock;
+	struct watched_state state; /* under the lock */
 	/* The rest is the polling thread's. */
 	struct retired *retired;
 	struct stamp loaded, seen, refused; /* all zero: none */
 	bool gone; /* at the last look, and told */
-	struct watched_state state;
 };
 
 static bool
@@ -87,9 +89,11 @@ tell_loaded(struct watched *w, const void *object, const char *what)
 {
 	char text[512];
 
+	lock_take(&w->lock);
 	w->state.loaded_us = clock_wall_us();
 	w->state.stale = false;
 	w->state.problem[0] = '\0';
+	lock_release(&w->lock);
 	describe(w, object, text, sizeof text);
 	log_info(
 	    w->ops->area, "%s: %s%s%s", w->path, what, text[0] != '\0' ? ": " : "", text);
@@ -98,10 +102,26 @@ tell_loaded(struct watched *w, const void *object, const char *what)
 static void
 tell_problem(struct watched *w, const char *problem)
 {
+	lock_take(&w->lock);
 	snprintf(w->state.problem, sizeof w->state.problem, "%.*s",
 	    (int)sizeof w->state.problem - 1, problem);
 	w->state.stale = true;
+	lock_release(&w->lock);
 	log_error(w->ops->area, "%s; the content loaded before is kept", problem);
+}
+
+static void
+tell_same(struct watched *w)
+{
+	bool was_stale;
+
+	lock_take(&w->lock);
+	was_stale = w->state.stale;
+	w->state.stale = false;
+	w->state.problem[0] = '\0';
+	lock_release(&w->lock);
+	if (was_stale)
+		log_info(w->ops->area, "%s: is the loaded one again", w->path);
 }
 
 enum err_code
@@ -113,6 +133,7 @@ watched_new(struct watched **watched_r, const struct watched_ops *ops, const cha
 	enum err_code rc;
 
 	w->magic = WATCHED_MAGIC;
+	lock_init(&w->lock, LOCK_WATCHED);
 	w->ops = ops;
 	w->path = w->state.path = path;
 	w->data = data;
@@ -121,6 +142,7 @@ watched_new(struct watched **watched_r, const struct watched_ops *ops, const cha
 	if (rc == ERR_OK)
 		rc = ops->load(&object, path, data, e);
 	if (rc != ERR_OK) {
+		lock_destroy(&w->lock);
 		free(w);
 		return (rc);
 	}
@@ -142,6 +164,7 @@ watched_free(struct watched **watched)
 	CHECK_OBJ(w, WATCHED_MAGIC);
 	watched_settle(w);
 	w->ops->free(atomic_load(&w->object));
+	lock_destroy(&w->lock);
 	w->magic = 0;
 	free(w);
 	*watched = NULL;
@@ -226,10 +249,7 @@ watched_poll(struct watched *w)
 	}
 	w->gone = false;
 	if (stamp_is(&now, &w->loaded)) {
-		if (w->state.stale)
-			log_info(w->ops->area, "%s: is the loaded one again", w->path);
-		w->state.stale = false;
-		w->state.problem[0] = '\0';
+		tell_same(w);
 		return (false);
 	}
 	if (stamp_is(&now, &w->refused))
@@ -255,8 +275,10 @@ watched_settle(struct watched *w)
 }
 
 void
-watched_state(const struct watched *w, struct watched_state *state_r)
+watched_state(struct watched *w, struct watched_state *state_r)
 {
 	CHECK_OBJ(w, WATCHED_MAGIC);
+	lock_take(&w->lock);
 	*state_r = w->state;
+	lock_release(&w->lock);
 }

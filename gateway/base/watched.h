@@ -38,7 +38,8 @@ const char *watched_path(const struct watched *);
 /* Counts the times another content was taken up: for caches of results. */
 uint64_t watched_version(const struct watched *);
 
-/* The three below: one thread (control). Looks whether the file is another one or
+/* Of the three below the first two are for one thread at a time, and take as long
+ * as the file takes to load. Looks whether the file is another one or
  * was written (device, inode, size, times), and if so, and it has been left alone
  * since the look before, loads it. True: the content was replaced, and the old one
  * waits for watched_settle. */
@@ -51,6 +52,7 @@ struct watched_state {
 	bool stale;		/* the file on disk was refused */
 	char problem[256];	/* why; "" */
 };
-void watched_state(const struct watched *, struct watched_state *state_r);
+/* Any thread. */
+void watched_state(struct watched *, struct watched_state *state_r);
 
 #endif
