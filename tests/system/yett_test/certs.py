@@ -65,15 +65,17 @@ class Authority:
 
     def expired(self, name):
         """A certificate whose time is over: `openssl ca` can set both dates."""
-        pair = Pair(self.folder, "expired")
+        pair = Pair(self.folder, f"expired-{name}")
+        if pair.certificate.exists():
+            return pair
         self._key(pair.key, "ec")
         csr = pair.certificate.with_suffix(".csr")
         openssl("req", "-new", "-key", pair.key, "-subj", f"/CN={name}", "-out", csr)
-        database = self.folder / "db"
+        database = self.folder / f"db-{name}"
         database.mkdir()
         (database / "index.txt").touch()
         (database / "serial").write_text("1000\n")
-        conf = self.folder / "ca.cnf"
+        conf = database / "ca.cnf"
         conf.write_text(
             "[ca]\ndefault_ca=c\n[c]\n"
             f"new_certs_dir={database}\ndatabase={database}/index.txt\n"
