@@ -120,7 +120,6 @@ trip_call(struct limiter *l, struct redis_ask *ask, const struct key *key,
 	struct trip_args args;
 
 	trip_args(&args, &l->limits->conf->redis, rate, plan);
-	tally(&l->limits->redis_trips);
 	return (redis_call(
 	    l->redis, ask, &ratelimit_bucket, key_in_redis(key), args.v, TRIP_ARGS));
 }
@@ -140,8 +139,10 @@ trip_send(struct limiter *l, const struct errand *errand)
 		if (trip->plan.leases)
 			LIST_INSERT_HEAD(chain_of(l, trip->hash), trip, same);
 		if (trip_call(l, &trip->ask, &trip->key, &l->terms[trip->limit].rate,
-			&trip->plan))
+			&trip->plan)) {
+			tally(&l->limits->redis_trips);
 			return (trip);
+		}
 		reason = trip->ask.failure;
 		trip_recycle(trip);
 	}
