@@ -46,6 +46,7 @@ struct limits {
 	_Atomic uint32_t degraded;
 	_Atomic(const char *) reason;
 	_Atomic int64_t since_us;
+	_Atomic bool warned;		/* the log says so */
 };
 
 #endif

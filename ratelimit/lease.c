@@ -92,10 +92,14 @@ static uint32_t
 lease_size(const struct table_entry *e, const struct lease_terms *terms)
 {
 	uint64_t size = (uint64_t)e->demand * LEASE_SPAN_US / SECOND_US;
+	uint32_t most = e->remaining / 4;
 
 	CHECK(terms->cost > 0);
-	if (size > terms->span_tokens)
-		size = terms->span_tokens;
+	/* Of a full bucket it may be more than comes meanwhile. */
+	if (most < terms->span_tokens)
+		most = terms->span_tokens;
+	if (size > most)
+		size = most;
 	size = (size + terms->cost) / terms->cost * terms->cost;
 	if (size > terms->cap)
 		size = terms->cap / terms->cost * terms->cost;

@@ -18,6 +18,7 @@
 static const struct bucket_rate probe_rate = {
 	.whole_us = CLOCK_MS, .parts = 1, .burst = 1, .full_us = CLOCK_MS
 };
+static const char connecting[] = "not connected yet";
 static const struct lease_plan probe_plan = { .need = 1, .want = 1 };
 
 /* A key beside `key`, on the same server of a cluster. */
@@ -31,28 +32,37 @@ choose_probe_key(struct limiter *l, const struct key *key)
 	memcpy(l->probe_key.bytes + prefix, "probe", 5);
 }
 
+/* One line for all workers, and none for a start that takes its time. */
 static void
-publish(struct limiter *l, const char *reason)
+warn(struct limits *limits, const char *reason)
 {
-	struct limits *limits = l->limits;
+	atomic_store(&limits->reason, reason);
+	if (reason != connecting && !atomic_exchange(&limits->warned, true))
+		log_warn("limits",
+		    "Redis has no say: %s; each limit does what its on_redis_failure "
+		    "says",
+		    reason);
+}
+
+static void
+publish_open(struct limiter *l, const char *reason)
+{
+	if (atomic_fetch_add(&l->limits->degraded, 1) == 0)
+		atomic_store(&l->limits->since_us, loop_now_us(l->loop));
+	warn(l->limits, reason);
+}
+
+static void
+publish_closed(struct limiter *l)
+{
 	int64_t now = loop_now_us(l->loop), since;
 
-	if (reason != NULL) {
-		atomic_store(&limits->reason, reason);
-		if (atomic_fetch_add(&limits->degraded, 1) != 0)
-			return;
-		atomic_store(&limits->since_us, now);
-		log_warn("limits",
-		    "Redis has no say: %s; each limit does what its "
-		    "on_redis_failure says",
-		    reason);
+	if (atomic_fetch_sub(&l->limits->degraded, 1) != 1)
 		return;
-	}
-	if (atomic_fetch_sub(&limits->degraded, 1) != 1)
-		return;
-	since = atomic_exchange(&limits->since_us, now);
-	log_info("limits", "shared through Redis again, after %lld ms",
-	    (long long)((now - since) / CLOCK_MS));
+	since = atomic_exchange(&l->limits->since_us, now);
+	if (atomic_exchange(&l->limits->warned, false))
+		log_info("limits", "shared through Redis again, after %lld ms",
+		    (long long)((now - since) / CLOCK_MS));
 }
 
 static void
@@ -66,28 +76,31 @@ plan_probe(struct limiter *l)
 	    &l->probe_timer, BREAKER_PROBE_US + (int64_t)(l->random % BREAKER_JITTER_US));
 }
 
+/* Those who wait are told from the loop: a request may be asking now. */
+static void
+breaker_opened(struct limiter *l)
+{
+	publish_open(l, l->breaker.reason);
+	loop_timer_set(&l->probe_timer, 0);
+}
+
 static void
 open_breaker(struct limiter *l, const char *reason)
 {
-	if (!breaker_open(&l->breaker, loop_now_us(l->loop), reason))
-		return;
-	publish(l, reason);
-	/* Those who wait are told from the loop: a request may be asking now. */
-	loop_timer_set(&l->probe_timer, 0);
+	if (breaker_open(&l->breaker, loop_now_us(l->loop), reason))
+		breaker_opened(l);
+	else
+		warn(l->limits, reason);
 }
 
 void
 recover_failure(struct limiter *l, const struct key *key, const char *reason)
 {
-	if (reason == NULL)
-		reason = "Redis does not answer";
 	if (breaker_is_open(&l->breaker))
 		return;
 	choose_probe_key(l, key);
-	if (breaker_failure(&l->breaker, loop_now_us(l->loop), reason)) {
-		publish(l, reason);
-		loop_timer_set(&l->probe_timer, 0);
-	}
+	if (breaker_failure(&l->breaker, loop_now_us(l->loop), reason))
+		breaker_opened(l);
 }
 
 static void
@@ -103,14 +116,14 @@ probe_done(struct redis_ask *ask, const struct redis_value *v)
 	if (!breaker_is_open(&l->breaker))
 		return;
 	if (v == NULL || !trip_read(v, &probe_rate, &probe_plan, &answer)) {
-		l->breaker.reason = trip_fault(ask, v);
+		open_breaker(l, trip_fault(ask, v));
 		return;
 	}
 	if (took > l->deadline_us)
 		return;
 	breaker_close(&l->breaker, loop_now_us(l->loop));
 	loop_timer_stop(&l->probe_timer);
-	publish(l, NULL);
+	publish_closed(l);
 }
 
 static void
@@ -183,8 +196,9 @@ recover_init(struct limiter *l)
 	redis_on_change(l->redis, link_changed, l);
 	redis_state(l->redis, &state);
 	if (state.link != REDIS_UP)
-		open_breaker(
-		    l, state.reason != NULL ? state.reason : "not connected yet");
+		open_breaker(l, state.link == REDIS_DOWN && state.reason != NULL
+				    ? state.reason
+				    : connecting);
 }
 
 void
@@ -196,5 +210,5 @@ recover_free(struct limiter *l)
 	redis_cancel(&l->probe);
 	loop_timer_stop(&l->probe_timer);
 	if (breaker_is_open(&l->breaker))
-		publish(l, NULL);
+		(void)atomic_fetch_sub(&l->limits->degraded, 1);
 }

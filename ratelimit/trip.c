@@ -143,7 +143,7 @@ trip_send(struct limiter *l, const struct errand *errand)
 			tally(&l->limits->redis_trips);
 			return (trip);
 		}
-		reason = trip->ask.failure;
+		reason = trip_fault(&trip->ask, NULL);
 		trip_recycle(trip);
 	}
 	if (errand->plan.leases)

@@ -180,6 +180,8 @@ static const struct model_row rows[] = {
 	{ "never reached, slow", 1000000, SECOND, 1000000, 1, 2, 50000, 5000, 1, 50 },
 	{ "never reached, little burst", 100000, SECOND, 10000, 1, 2, 20000, 200, 1, 50 },
 	{ "a burst of a tenth second", 1000, SECOND, 100, 1, 1, 5000, 200, .97, 70 },
+	{ "a burst far above the rate", 10, SECOND, 10000, 1, 1, 5000, 200, .97, 50 },
+	{ "the same on two", 10, SECOND, 10000, 1, 2, 5000, 200, .97, 50 },
 	{ "a burst too small to lease", 1000, SECOND, 4, 1, 1, 5000, 100, .80, 0 },
 	{ "costly requests", 1000, SECOND, 1000, 10, 2, 2000, 200, .97, 50 },
 	{ "requests as dear as the burst", 100, SECOND, 100, 100, 2, 50, 200, .97, 50 },

@@ -23,10 +23,13 @@
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define MINUTE (60 * CLOCK_SECOND)
 #define DEADLINE (10 * CLOCK_MS)
-/* Beyond the deadline: timers, and eight processes on one core. */
-#define SLACK (20 * CLOCK_MS)
+/* Beyond the deadline: a timer's millisecond, the two for a busy thread. What the
+ * thread did not run at all is measured and comes on top. */
+#define SLACK (5 * CLOCK_MS)
+/* Where a busy machine must not count as a failing Redis. */
+#define LONG_DEADLINE (300 * CLOCK_MS)
 #define TAKES_MAX 1024
-#define NODES_MAX 2
+#define NODES_MAX 3
 
 enum { HUNDRED, HUGE, LOGIN, LOCAL, OPEN, CLOSED };
 
@@ -110,16 +113,18 @@ struct node {
 	struct asking *idle;
 	_Atomic uint64_t allowed, denied, degraded, waited;
 	_Atomic int64_t longest_us;
+	int64_t ticked_us, stalled_us; /* the longest the thread did not run */
 };
 
 struct fixture {
 	struct redis_lab *lab;
+	struct redis_server *server;
 	struct conf conf;
-	struct conf_redis_host host;
 	struct redis_service *service;
 	struct job_pool *resolver;
 	struct node nodes[NODES_MAX];
 	unsigned n_nodes;
+	bool one; /* the nodes are workers of one gateway */
 };
 
 static struct span
@@ -179,11 +184,15 @@ static void
 tick(struct loop_timer *timer)
 {
 	struct node *node = timer->data;
+	int64_t stalled = clock_mono_us() - node->ticked_us - CLOCK_MS;
 	uint64_t due = (uint64_t)(clock_mono_us() - node->since_us) * node->per_second /
 		       CLOCK_SECOND;
 
+	if (stalled > node->stalled_us)
+		node->stalled_us = stalled;
 	while (node->sent < due)
 		ask(node);
+	node->ticked_us = clock_mono_us();
 	loop_timer_set(timer, CLOCK_MS);
 }
 
@@ -204,7 +213,11 @@ node_open(struct fixture *f, struct node *node)
 
 	node->loop = loop_new();
 	node->redis = redis_new(node->loop, f->service, f->resolver);
-	assert_int_equal(limits_new(&node->limits, &f->conf, f->service, &e), ERR_OK);
+	if (f->one && node != f->nodes)
+		node->limits = f->nodes[0].limits;
+	else
+		assert_int_equal(
+		    limits_new(&node->limits, &f->conf, f->service, &e), ERR_OK);
 	node->limiter = limiter_new(node->limits, node->loop, node->redis);
 	loop_timer_init(&node->timer, node->loop, tick, node);
 	for (i = 0; i < TAKES_MAX; i++) {
@@ -226,7 +239,7 @@ node_start(struct node *node, uint32_t limit, uint32_t per_second)
 {
 	node->limit = limit;
 	node->per_second = per_second;
-	node->since_us = clock_mono_us();
+	node->since_us = node->ticked_us = clock_mono_us();
 	node->sent = 0;
 	loop_timer_set(&node->timer, 0);
 	assert_int_equal(pthread_create(&node->thread, NULL, run, node), 0);
@@ -301,7 +314,7 @@ open_nodes(struct fixture *f, unsigned n)
 	f->n_nodes = n;
 	for (i = 0; i < n; i++) {
 		node_open(f, &f->nodes[i]);
-		limits_set_nodes(f->nodes[i].limits, n);
+		limits_set_nodes(f->nodes[i].limits, f->one ? 1 : n);
 		connect_node(&f->nodes[i]);
 	}
 }
@@ -312,28 +325,16 @@ setup(void **state)
 	struct fixture *f = mem_zalloc(sizeof(*f));
 	struct err e;
 
-	f->lab = lab_start();
-	f->host = (struct conf_redis_host){ "127.0.0.1", lab_port(f->lab) };
+	f->lab = redis_lab_new();
+	f->server = redis_lab_start(f->lab, NULL);
 	f->conf = (struct conf){ .node = "test",
 		.max.limit_keys = 65536,
 		.identity.ipv6_prefix = 64,
-		.redis = { .present = true,
-		    .url = "",
-		    .hosts = &f->host,
-		    .n_hosts = 1,
-		    .unix_path = "",
-		    .master = "",
-		    .username = "",
-		    .password_file = "",
-		    .sentinel_password_file = "",
-		    .ca = "",
-		    .certificate = "",
-		    .key = "",
-		    .key_file = "",
-		    .deadline = DEADLINE,
-		    .prefix = "yett:" },
 		.limits = limit_rows,
 		.n_limits = COUNT(limit_rows) };
+	redis_lab_conf(&f->conf.redis, f->server);
+	f->conf.redis.deadline = DEADLINE;
+	f->conf.redis.prefix = "yett:";
 	assert_int_equal(redis_service_new(&f->service, &f->conf.redis, &e), ERR_OK);
 	f->resolver = job_pool_new("resolver", 1, 0);
 	*state = f;
@@ -352,11 +353,12 @@ teardown(void **state)
 	}
 	job_pool_free(&f->resolver);
 	for (i = 0; i < f->n_nodes; i++) {
-		limits_free(&f->nodes[i].limits);
+		if (!f->one || i == 0)
+			limits_free(&f->nodes[i].limits);
 		loop_free(&f->nodes[i].loop);
 	}
 	redis_service_free(&f->service);
-	lab_stop(&f->lab);
+	redis_lab_free(&f->lab);
 	free(f);
 	return (0);
 }
@@ -365,13 +367,14 @@ teardown(void **state)
 static uint64_t
 calls(struct fixture *f)
 {
-	char text[8192];
-	const char *at;
+	char *text = redis_lab_ask(f->server, "INFO commandstats"), *at;
+	uint64_t n = 0;
 
-	lab_command(f->lab, "INFO commandstats", text, sizeof(text));
 	at = strstr(text, "cmdstat_evalsha:calls=");
-	return (
-	    at != NULL ? strtoull(at + strlen("cmdstat_evalsha:calls="), NULL, 10) : 0);
+	if (at != NULL)
+		n = strtoull(at + strlen("cmdstat_evalsha:calls="), NULL, 10);
+	free(text);
+	return (n);
 }
 
 /* One take on this thread, awaited. */
@@ -398,63 +401,86 @@ take(struct node *node, uint32_t limit)
 
 /* --- floods ------------------------------------------------------------- */
 
+struct flood {
+	uint64_t admitted, trips;
+	double seconds;
+};
+
+static struct flood
+flood(struct fixture *f, uint32_t limit, uint32_t per_second, int64_t us)
+{
+	struct flood flood = { 0 };
+	uint64_t before = calls(f);
+	int64_t begun = clock_mono_us();
+	unsigned i;
+
+	for (i = 0; i < f->n_nodes; i++)
+		node_start(&f->nodes[i], limit, per_second);
+	(void)usleep((useconds_t)us);
+	for (i = 0; i < f->n_nodes; i++)
+		node_stop(&f->nodes[i]);
+	flood.seconds = (double)(clock_mono_us() - begun) / CLOCK_SECOND;
+	flood.trips = calls(f) - before;
+	for (i = 0; i < f->n_nodes; i++) {
+		flood.admitted += atomic_load(&f->nodes[i].allowed);
+		assert_int_equal(atomic_load(&f->nodes[i].degraded), 0);
+	}
+	print_message("%llu admitted in %.2f s, %llu operations\n",
+	    (unsigned long long)flood.admitted, flood.seconds,
+	    (unsigned long long)flood.trips);
+	return (flood);
+}
+
 static void
 two_gateways_share_one_limit(void **state)
 {
 	struct fixture *f = *state;
-	uint64_t admitted = 0, before, trips;
-	double seconds, most;
-	int64_t begun;
-	unsigned i;
+	struct flood got;
+	double most;
 
+	f->conf.redis.deadline = LONG_DEADLINE;
 	open_nodes(f, 2);
-	before = calls(f);
-	begun = clock_mono_us();
-	for (i = 0; i < 2; i++)
-		node_start(&f->nodes[i], HUNDRED, 3000);
-	(void)usleep(3 * CLOCK_SECOND);
-	for (i = 0; i < 2; i++)
-		node_stop(&f->nodes[i]);
-	seconds = (double)(clock_mono_us() - begun) / CLOCK_SECOND;
-	trips = calls(f) - before;
-	for (i = 0; i < 2; i++) {
-		admitted += atomic_load(&f->nodes[i].allowed);
-		assert_int_equal(atomic_load(&f->nodes[i].degraded), 0);
-		assert_true(atomic_load(&f->nodes[i].denied) > 1000);
-	}
-	most = 100 + 100 * seconds;
-	print_message("%.0f of %.0f admitted, %.0f operations/s of each\n",
-	    (double)admitted, most, (double)trips / seconds / 2);
-	assert_true((double)admitted <= most);
-	assert_true((double)admitted >= .97 * most);
+	got = flood(f, HUNDRED, 3000, 3 * CLOCK_SECOND);
+	most = 100 + 100 * got.seconds;
+	assert_true((double)got.admitted <= most);
+	assert_true((double)got.admitted >= .97 * most);
 	/* And what it takes to find out that the key is hot. */
-	assert_true((double)trips <= 2 * (50 * seconds + 25));
+	assert_true((double)got.trips <= 2 * (50 * got.seconds + 25));
+}
+
+/* Three workers of one gateway make no more trips than one. */
+static void
+workers_share_a_lease(void **state)
+{
+	struct fixture *f = *state;
+	struct flood got;
+	double most;
+
+	f->conf.redis.deadline = LONG_DEADLINE;
+	f->one = true;
+	open_nodes(f, 3);
+	got = flood(f, HUNDRED, 3000, 2 * CLOCK_SECOND);
+	most = 100 + 100 * got.seconds;
+	assert_true((double)got.admitted <= most);
+	assert_true((double)got.admitted >= .97 * most);
+	assert_true((double)got.trips <= 60 * got.seconds + 50);
 }
 
 static void
 a_hot_key_is_cheap(void **state)
 {
 	struct fixture *f = *state;
-	struct node *node = &f->nodes[0];
-	uint64_t before, trips, allowed;
 	struct limits_count n;
+	struct flood got;
 
+	f->conf.redis.deadline = LONG_DEADLINE;
 	open_nodes(f, 1);
-	before = calls(f);
-	node_start(node, HUGE, 50000);
-	(void)usleep(2 * CLOCK_SECOND);
-	node_stop(node);
-	trips = calls(f) - before;
-	allowed = atomic_load(&node->allowed);
-	limits_count(node->limits, HUGE, &n);
-	print_message(
-	    "%llu requests, %llu operations, %llu leased, longest wait %lld us\n",
-	    (unsigned long long)allowed, (unsigned long long)trips,
-	    (unsigned long long)n.leased, (long long)atomic_load(&node->longest_us));
-	assert_int_equal(atomic_load(&node->denied), 0);
-	assert_int_equal(atomic_load(&node->degraded), 0);
-	assert_true(trips <= 2 * 50 + 25);
-	assert_true(n.leased * 100 >= allowed * 99);
+	got = flood(f, HUGE, 50000, 2 * CLOCK_SECOND);
+	limits_count(f->nodes[0].limits, HUGE, &n);
+	assert_int_equal(n.allowed, got.admitted);
+	assert_int_equal(n.denied, 0);
+	assert_true((double)got.trips <= 50 * got.seconds + 25);
+	assert_true(n.leased * 10 >= got.admitted * 8);
 }
 
 static void
@@ -514,7 +540,7 @@ each_failure_mode(void **state)
 	limits_set_nodes(node->limits, 2);
 	assert_false(take(node, LOCAL)->degraded);
 	assert_false(take(node, LOGIN)->degraded);
-	lab_kill(f->lab);
+	redis_lab_kill(f->server);
 	begun = clock_mono_us();
 	while (state_of(node) != LIMITS_DEGRADED) {
 		assert_true(clock_mono_us() - begun < CLOCK_SECOND);
@@ -538,7 +564,7 @@ each_failure_mode(void **state)
 	}
 	assert_int_equal(atomic_load(&node->waited), 0);
 	/* Back: what the share denied is Redis' to decide. */
-	lab_restart(f->lab);
+	redis_lab_restart(f->server);
 	connect_node(node);
 	r = take(node, LOCAL);
 	assert_true(!r->denied && !r->degraded);
@@ -547,8 +573,8 @@ each_failure_mode(void **state)
 
 /* A Redis that takes `wound`, and after a while `cure`, under load. */
 static void
-survive(struct fixture *f, void (*wound)(struct redis_lab *),
-    void (*cure)(struct redis_lab *), bool frozen)
+survive(struct fixture *f, void (*wound)(struct redis_server *),
+    void (*cure)(struct redis_server *), bool frozen)
 {
 	struct node *node = &f->nodes[0];
 	int64_t took;
@@ -559,7 +585,7 @@ survive(struct fixture *f, void (*wound)(struct redis_lab *),
 	(void)usleep(300000);
 	assert_int_equal(atomic_load(&node->degraded), 0);
 	assert_true(atomic_load(&node->waited) > 100);
-	wound(f->lab);
+	wound(f->server);
 	(void)wait_for(node, LIMITS_DEGRADED);
 	(void)usleep(20000);
 	atomic_store(&node->waited, 0);
@@ -567,7 +593,7 @@ survive(struct fixture *f, void (*wound)(struct redis_lab *),
 	/* None waits any longer. */
 	assert_int_equal(atomic_load(&node->waited), 0);
 	assert_int_equal(state_of(node), LIMITS_DEGRADED);
-	cure(f->lab);
+	cure(f->server);
 	took = wait_for(node, LIMITS_SHARED);
 	print_message("back after %lld ms, longest wait %lld us\n",
 	    (long long)(took / CLOCK_MS), (long long)atomic_load(&node->longest_us));
@@ -575,7 +601,10 @@ survive(struct fixture *f, void (*wound)(struct redis_lab *),
 	(void)usleep(100000);
 	assert_true(atomic_load(&node->waited) > 20);
 	node_stop(node);
-	assert_true(atomic_load(&node->longest_us) < DEADLINE + SLACK);
+	print_message(
+	    "the thread was stalled for %lld us\n", (long long)node->stalled_us);
+	assert_true(
+	    atomic_load(&node->longest_us) < DEADLINE + SLACK + 2 * node->stalled_us);
 	if (frozen) /* somebody had to wait to find out */
 		assert_true(atomic_load(&node->longest_us) >= DEADLINE);
 	assert_int_equal(atomic_load(&node->denied), 0);
@@ -584,29 +613,25 @@ survive(struct fixture *f, void (*wound)(struct redis_lab *),
 static void
 frozen(void **state)
 {
-	survive(*state, lab_freeze, lab_thaw, true);
+	survive(*state, redis_lab_freeze, redis_lab_thaw, true);
 }
 
 static void
 killed_and_started_again(void **state)
 {
-	survive(*state, lab_kill, lab_restart, false);
+	survive(*state, redis_lab_kill, redis_lab_restart, false);
 }
 
 static void
-out_of_memory(struct redis_lab *lab)
+out_of_memory(struct redis_server *server)
 {
-	char text[256];
-
-	lab_command(lab, "CONFIG SET maxmemory 1", text, sizeof(text));
+	redis_lab_expect(server, "OK", "CONFIG SET maxmemory 1");
 }
 
 static void
-memory_enough(struct redis_lab *lab)
+memory_enough(struct redis_server *server)
 {
-	char text[256];
-
-	lab_command(lab, "CONFIG SET maxmemory 0", text, sizeof(text));
+	redis_lab_expect(server, "OK", "CONFIG SET maxmemory 0");
 }
 
 static void
@@ -619,11 +644,10 @@ static void
 scripts_are_forgotten(void **state)
 {
 	struct fixture *f = *state;
-	char text[256];
 
 	open_nodes(f, 1);
 	assert_int_equal(take(&f->nodes[0], LOGIN)->remaining, 4);
-	lab_command(f->lab, "SCRIPT FLUSH", text, sizeof(text));
+	redis_lab_expect(f->server, "OK", "SCRIPT FLUSH");
 	assert_int_equal(take(&f->nodes[0], LOGIN)->remaining, 3);
 	assert_int_equal(atomic_load(&f->nodes[0].degraded), 0);
 }
@@ -638,7 +662,7 @@ given_up(void **state)
 	unsigned i;
 
 	open_nodes(f, 1);
-	lab_freeze(f->lab);
+	redis_lab_freeze(f->server);
 	for (i = 0; i < 60; i++) {
 		a = &node->askings[i];
 		a->client.family = NETADDR_IP4;
@@ -654,7 +678,7 @@ given_up(void **state)
 	limiter_free(&node->limiter);
 	assert_int_equal(atomic_load(&node->waited), 30);
 	assert_int_equal(atomic_load(&node->degraded), 30);
-	lab_thaw(f->lab);
+	redis_lab_thaw(f->server);
 	node_run(node, 20000);
 }
 
@@ -679,7 +703,7 @@ nobody_there(void **state)
 	struct node *node = &f->nodes[0];
 	const struct limiter_result *r;
 
-	lab_kill(f->lab);
+	redis_lab_kill(f->server);
 	f->n_nodes = 1;
 	node_open(f, node);
 	assert_int_equal(state_of(node), LIMITS_DEGRADED);
@@ -696,6 +720,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
 		    two_gateways_share_one_limit, setup, teardown),
+		cmocka_unit_test_setup_teardown(workers_share_a_lease, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_hot_key_is_cheap, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    a_denied_key_makes_no_trips, setup, teardown),
@@ -711,5 +736,6 @@ main(void)
 		cmocka_unit_test_setup_teardown(nobody_there, setup, teardown),
 	};
 
+	redis_lab_or_skip();
 	return (cmocka_run_group_tests(tests, NULL, NULL));
 }
