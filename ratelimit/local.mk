@@ -33,6 +33,8 @@ check_PROGRAMS += \
 	tests/unit/test_lease \
 	tests/unit/test_limit_fields \
 	tests/unit/test_limit_key \
+	tests/unit/test_limiter \
+	tests/unit/test_limiter_redis \
 	tests/unit/test_table
 endif
 tests_unit_test_bucket_SOURCES = tests/unit/test_bucket.c
@@ -54,6 +56,13 @@ tests_unit_test_limit_fields_LDADD = ratelimit/libratelimit.a gateway/base/libba
 	$(CMOCKA_LIBS)
 tests_unit_test_limit_key_SOURCES = tests/unit/test_limit_key.c
 tests_unit_test_limit_key_LDADD = ratelimit/libratelimit.a gateway/base/libbase.a $(CMOCKA_LIBS)
+tests_unit_test_limiter_SOURCES = tests/unit/test_limiter.c
+tests_unit_test_limiter_LDADD = ratelimit/libratelimit.a gateway/conf/libconf.a \
+	$(REDIS_TEST_LIBS) $(YAML_LIBS)
+tests_unit_test_limiter_redis_SOURCES = tests/unit/test_limiter_redis.c \
+	tests/unit/redis_lab.c tests/unit/redis_lab.h
+tests_unit_test_limiter_redis_LDADD = ratelimit/libratelimit.a gateway/conf/libconf.a \
+	$(REDIS_TEST_LIBS) $(YAML_LIBS)
 tests_unit_test_table_SOURCES = tests/unit/test_table.c
 tests_unit_test_table_LDADD = ratelimit/libratelimit.a gateway/base/libbase.a $(CMOCKA_LIBS)
 # What runs inside Redis, as C source.
