@@ -134,9 +134,9 @@ put_limits(const struct control_view *view, struct text *out)
 
 	conf = view->snap->conf;
 	head(out, "yett_limit_decisions_total", "counter",
-	    "Decisions of a limit. shadowed: of denied, in mode shadow. degraded: "
-	    "without "
-	    "Redis. leased, denied_here: without a trip to Redis.");
+	    "Decisions of a limit: allowed, denied, or shadowed where mode shadow denies "
+	    "nobody. Of these degraded: without Redis; leased, denied_here: without a "
+	    "trip to Redis.");
 	for (i = 0; i < conf->n_limits; i++) {
 		limits_count(view->snap->rate_limits, i, &count);
 		put_decision(out, conf->limits[i].name, "allowed", count.allowed);
@@ -285,6 +285,7 @@ put_answer(struct text *out, const char *status, struct span body, bool with_bod
 	text_printf(out, "HTTP/1.1 %s\r\n", status);
 	http_put_field(
 	    out, SPAN("Content-Type"), SPAN("text/plain; version=0.0.4; charset=utf-8"));
+	http_put_field(out, SPAN("Allow"), SPAN("GET, HEAD"));
 	http_put_length(out, body.n);
 	text_put(out, SPAN("Connection: close\r\n\r\n"));
 	if (with_body)

@@ -197,11 +197,9 @@ put_client(struct json_out *j, const struct record *r)
 	json_object_begin(j);
 	json_pair(j, "address",
 	    client != NULL ? span_of(netaddr_ip_text(client, text)) : SPAN_NONE);
-	json_key(j, "port");
-	if (client != NULL && client->family != NETADDR_UNIX)
-		json_put_int(j, client->port);
-	else
-		json_put_null(j);
+	/* fields of proxies rarely tell one */
+	pair_number(j, "port",
+	    client != NULL && client->family != NETADDR_UNIX ? client->port : 0);
 	json_pair(j, "country", span_of(r->country));
 	pair_number(j, "asn", r->asn);
 	json_object_end(j);

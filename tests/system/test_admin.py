@@ -454,6 +454,8 @@ def test_metrics_count_what_happened(measured):
     decision = 'yett_limit_decisions_total'
     assert told[decision, '{limit="one",result="allowed"}'] == 1
     assert told[decision, '{limit="one",result="denied"}'] == 2
+    assert told[decision, '{limit="watched",result="allowed"}'] == 1
+    assert told[decision, '{limit="watched",result="denied"}'] == 0
     assert told[decision, '{limit="watched",result="shadowed"}'] == 2
     assert told['yett_requests_total', '{status="4xx"}'] == 2
     assert told['yett_refusals_total', '{reason="limit",action="blocked"}'] == 2
@@ -482,6 +484,7 @@ def test_metrics_answer_little_else(measured):
         assert answer.status == status, data
         assert word in answer.text, data
         assert answer.get("connection") == "close"
+        assert answer.get("allow") == "GET, HEAD"
 
 
 def test_metrics_do_not_hang_on_those_who_do(measured):
