@@ -154,15 +154,6 @@ inspect_values(struct inspect_key *key_r, const struct limits *limits,
 
 /* --- here ----------------------------------------------------------------- */
 
-static struct table_key
-hash_of(const struct limits *limits, const struct inspect_key *key)
-{
-	struct table_key hash = key_hash(&limits->keys, &key->key);
-
-	hash.a ^= limit_of(limits, key->limit)->salt;
-	return (hash);
-}
-
 void
 inspect_here(struct limits *limits, const struct inspect_key *key, int64_t now_us,
     struct inspect_here *here_r)
@@ -176,7 +167,7 @@ inspect_here(struct limits *limits, const struct inspect_key *key, int64_t now_u
 	if (limits->service != NULL)
 		bucket_rate_share(&rate, &limit_of(limits, key->limit)->rate,
 		    atomic_load(&limits->nodes));
-	e = table_enter(limits->table, hash_of(limits, key), now_us);
+	e = table_enter(limits->table, key_hash(&limits->keys, &key->key), now_us);
 	if (e == NULL)
 		return;
 	bucket_take(&e->bucket, &rate, now_us, 0, 0, &answer);
@@ -194,7 +185,7 @@ inspect_forget(struct limits *limits, const struct inspect_key *key, int64_t now
 {
 	struct table_entry *e;
 
-	e = table_enter(limits->table, hash_of(limits, key), now_us);
+	e = table_enter(limits->table, key_hash(&limits->keys, &key->key), now_us);
 	if (e == NULL)
 		return;
 	memset(&e->bucket, 0, sizeof(e->bucket));

@@ -17,7 +17,6 @@
 struct limit {
 	const struct conf_limit *conf;
 	struct bucket_rate rate;
-	uint64_t salt;			/* of its keys: new where its figures are */
 	_Alignas(64) struct {
 		_Atomic uint64_t allowed, denied, shadowed, degraded, leased, denied_here;
 	} count;
@@ -25,10 +24,6 @@ struct limit {
 
 extern const struct redis_script ratelimit_bucket;	/* bucket.lua */
 extern const struct redis_script ratelimit_heartbeat;	/* heartbeat.lua */
-
-/* How many struct limits, of the configuration before and after a reload, have
- * the table. */
-struct table_users { _Atomic uint32_t n; };
 
 struct limits {
 	unsigned magic;
@@ -38,7 +33,6 @@ struct limits {
 	size_t n;
 	struct keys keys;
 	struct table *table;
-	struct table_users *table_users;
 	_Atomic uint32_t nodes;		/* at least 1 */
 	_Atomic uint64_t redis_trips;
 	/* How many workers do without Redis just now, why, and since when that is

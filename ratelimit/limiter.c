@@ -22,15 +22,6 @@ conf_of(const struct limiter *l, uint32_t limit)
 	return (l->limits->all[limit].conf);
 }
 
-static struct table_key
-hash_of(const struct limiter *l, uint32_t limit, const struct key *key)
-{
-	struct table_key hash = key_hash(&l->limits->keys, key);
-
-	hash.a ^= l->limits->all[limit].salt;
-	return (hash);
-}
-
 void
 limiter_conclude(struct limiter *l, struct limiter_result *r, bool denied)
 {
@@ -227,7 +218,7 @@ take_shared(struct limiter *l, struct limiter_take *take, struct limiter_result 
 {
 	struct errand errand = { .limit = r->limit, .key = key };
 
-	errand.hash = hash_of(l, r->limit, key);
+	errand.hash = key_hash(&l->limits->keys, key);
 	switch (consult(l, r, errand.hash, &errand.plan)) {
 	case LEASE_SPENT:
 		tally(&l->limits->all[r->limit].count.leased);
@@ -372,7 +363,7 @@ take_one(struct limiter *l, struct limiter_take *take, struct limiter_result *r,
 	}
 	key_make(&key, &l->limits->keys, conf_of(l, r->limit), subject);
 	if (l->redis == NULL)
-		take_here(l, r, hash_of(l, r->limit, &key), &terms->rate);
+		take_here(l, r, key_hash(&l->limits->keys, &key), &terms->rate);
 	else
 		take_shared(l, take, r, &key);
 }

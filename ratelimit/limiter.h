@@ -26,11 +26,6 @@ struct limits;
 enum err_code limits_new(struct limits **limits_r, const struct conf *conf,
     struct redis_service *service, struct err *);
 void limits_free(struct limits **);
-/* After a reload: what the table knows of each key goes over to `limits`, if it has
- * the same size, and so do counts, by name, and the number of gateways. A limit
- * whose figures have changed begins anew. Before a limiter is made for `limits`;
- * `old` may be in use and is not changed. */
-void limits_inherit(struct limits *limits, struct limits *old);
 /* Index of a limit as in conf->limits. */
 #define LIMIT_NONE UINT32_MAX
 uint32_t limits_find(const struct limits *, struct span name);

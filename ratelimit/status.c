@@ -4,7 +4,6 @@
 
 #include "gateway/base/check.h"
 #include "gateway/base/clock.h"
-#include "gateway/base/hash.h"
 #include "ratelimit/internal.h"
 
 #include <stdlib.h>
@@ -14,7 +13,6 @@ static enum err_code
 limit_init(struct limit *limit, const struct conf_limit *cf, struct err *e)
 {
 	limit->conf = cf;
-	random_bytes(&limit->salt, sizeof(limit->salt));
 	if (!bucket_rate_init(&limit->rate, cf->tokens, cf->per_us, cf->burst))
 		return (err_set(e, ERR_RANGE,
 		    "%llu tokens in %llu us with a burst of %u: 1 to 1000000 tokens in "
@@ -60,20 +58,8 @@ limits_new(struct limits **limits_r, const struct conf *conf,
 		return (err_wrap(e, "keys of limits"));
 	}
 	limits->table = table_new(conf->max.limit_keys);
-	limits->table_users = mem_zalloc(sizeof(*limits->table_users));
-	atomic_init(&limits->table_users->n, 1);
 	*limits_r = limits;
 	return (ERR_OK);
-}
-
-static void
-leave_table(struct limits *limits)
-{
-	if (limits->table_users == NULL ||
-	    atomic_fetch_sub(&limits->table_users->n, 1) != 1)
-		return;
-	table_free(&limits->table);
-	free(limits->table_users);
 }
 
 void
@@ -85,54 +71,11 @@ limits_free(struct limits **limits_p)
 	if (limits == NULL)
 		return;
 	CHECK_OBJ(limits, LIMITS_MAGIC);
-	leave_table(limits);
+	table_free(&limits->table);
 	redis_service_free(&limits->service);
 	free(limits->all);
 	limits->magic = 0;
 	free(limits);
-}
-
-static void
-limit_inherit(struct limit *limit, const struct limit *old)
-{
-	const struct conf_limit *cf = limit->conf, *was = old->conf;
-
-#define INHERIT(name) atomic_store(&limit->count.name, atomic_load(&old->count.name))
-	INHERIT(allowed);
-	INHERIT(denied);
-	INHERIT(shadowed);
-	INHERIT(degraded);
-	INHERIT(leased);
-	INHERIT(denied_here);
-#undef INHERIT
-	if (cf->tokens == was->tokens && cf->per_us == was->per_us &&
-	    cf->burst == was->burst && cf->cost == was->cost)
-		limit->salt = old->salt;
-}
-
-void
-limits_inherit(struct limits *limits, struct limits *old)
-{
-	uint32_t at;
-	size_t i;
-
-	CHECK_OBJ(limits, LIMITS_MAGIC);
-	CHECK_OBJ(old, LIMITS_MAGIC);
-	for (i = 0; i < limits->n; i++) {
-		at = limits_find(old, span_of(limits->all[i].conf->name));
-		if (at != LIMIT_NONE)
-			limit_inherit(&limits->all[i], &old->all[at]);
-	}
-	atomic_store(&limits->nodes, atomic_load(&old->nodes));
-	/* The same keys mean the same buckets, unless those are elsewhere now. */
-	if (limits->conf->max.limit_keys != old->conf->max.limit_keys ||
-	    (limits->service == NULL) != (old->service == NULL))
-		return;
-	leave_table(limits);
-	limits->table = old->table;
-	limits->table_users = old->table_users;
-	(void)atomic_fetch_add(&limits->table_users->n, 1);
-	memcpy(limits->keys.entry, old->keys.entry, sizeof(limits->keys.entry));
 }
 
 uint32_t

@@ -331,54 +331,6 @@ counts(void **state)
 	assert_int_equal(status.nodes, 1);
 }
 
-/* A reload begins nothing anew but what it changes. */
-static void
-inheritance(void **state)
-{
-	struct conf_limit changed[COUNT(limit_rows)];
-	struct fixture *f = *state;
-	struct conf conf = f->conf, wider;
-	struct limits *limits;
-	struct limits_status status;
-	struct limits_count n;
-	struct err e;
-	unsigned i;
-
-	for (i = 0; i < 6; i++) {
-		(void)take(f, SLOW);
-		(void)take(f, ONE);
-	}
-	limits_set_nodes(f->limits, 3);
-	/* Another order, and another burst of one. */
-	memcpy(changed, limit_rows, sizeof(changed));
-	changed[SLOW] = limit_rows[ONE];
-	changed[ONE] = limit_rows[SLOW];
-	changed[SLOW].burst = 2;
-	conf.limits = changed;
-	assert_int_equal(limits_new(&limits, &conf, NULL, &e), ERR_OK);
-	limits_inherit(limits, f->limits);
-	limiter_free(&f->limiter);
-	limits_free(&f->limits);
-	f->limits = limits;
-	f->limiter = limiter_new(limits, f->loop, NULL);
-	assert_true(take(f, ONE)->denied); /* that is "slow" now */
-	assert_int_equal(take(f, SLOW)->remaining, 1);
-	limits_count(limits, ONE, &n);
-	assert_true(n.allowed == 5 && n.denied == 2);
-	limits_status(limits, &status);
-	assert_int_equal(status.nodes, 3);
-	/* A table of another size begins anew. */
-	wider = conf;
-	wider.max.limit_keys *= 2;
-	assert_int_equal(limits_new(&limits, &wider, NULL, &e), ERR_OK);
-	limits_inherit(limits, f->limits);
-	limiter_free(&f->limiter);
-	limits_free(&f->limits);
-	f->limits = limits;
-	f->limiter = limiter_new(limits, f->loop, NULL);
-	assert_int_equal(take(f, ONE)->remaining, 4);
-}
-
 static void
 names(void **state)
 {
@@ -540,7 +492,6 @@ main(void)
 		cmocka_unit_test_setup_teardown(every_limit_is_debited, setup, teardown),
 		cmocka_unit_test_setup_teardown(as_many_as_there_may_be, setup, teardown),
 		cmocka_unit_test_setup_teardown(counts, setup, teardown),
-		cmocka_unit_test_setup_teardown(inheritance, setup, teardown),
 		cmocka_unit_test_setup_teardown(names, setup, teardown),
 		cmocka_unit_test(figures),
 		cmocka_unit_test_setup_teardown(
