@@ -6,12 +6,14 @@ import re
 import signal
 import socket
 import stat
+import tempfile
 import threading
+from pathlib import Path
 
 import pytest
 
 from yett_test.client import Connection, request
-from yett_test.gateway import plain_policy, run
+from yett_test.gateway import Process, plain_policy, run
 from yett_test.redis import Server, missing
 from yett_test.wait import Port, seconds, until
 
@@ -158,6 +160,33 @@ def test_a_socket_that_cannot_be_made_ends_the_start(tmp_path):
     done = run("run", "-c", path)
     assert done.returncode == 3
     assert "admin.socket" in done.stderr and "control.sock" in done.stderr
+
+
+def test_without_a_place_for_the_usual_socket(origin):
+    """Nobody asked for it, so the gateway warns and runs."""
+    who = {"user": 65534, "group": 65534, "extra_groups": []} if os.geteuid() == 0 else {}
+    if not who and os.access("/run/yett", os.W_OK):
+        pytest.skip("the usual socket can be made here")
+    with tempfile.TemporaryDirectory() as name:
+        folder, port = Path(name), Port()
+        folder.chmod(0o755)
+        path = folder / "yett.yaml"
+        path.write_text(json.dumps({
+            "listeners": [{"address": port.address}],
+            "pools": {"app": {"servers": [{"url": origin.url}]}},
+            "sites": [{"hosts": ["*"], "pool": "app", "policy": "off"}],
+            "logs": {"access": {"path": "off"}, "audit": {"path": "off"}}}))
+        try:
+            process = Process(["run", "-c", path], folder, **who)
+        except PermissionError:
+            pytest.skip("the build tree is not for everybody")
+        try:
+            warning = process.expect("no control socket")
+            assert "warn" in warning and "admin.socket" in warning
+            with Connection((port.host, port.number)) as connection:
+                assert connection.send(request()).response().status == 200
+        finally:
+            process.stop()
 
 
 def test_no_socket_where_it_is_off(gateway):

@@ -61,7 +61,7 @@ def merge(base, over):
 class Process:
     """A running yett whose standard error is read as it comes."""
 
-    def __init__(self, arguments, folder, ready="ready"):
+    def __init__(self, arguments, folder, ready="ready", **options):
         self.folder = folder
         self.stderr_path = folder / "stderr.log"
         self.lines = []
@@ -69,7 +69,7 @@ class Process:
         self.process = subprocess.Popen(
             [binary(), *map(str, arguments)], stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=folder,
-            env=environment())
+            env=environment(), **options)
         self.stdout = b""
         self.readers = [threading.Thread(target=self._errors, daemon=True),
                         threading.Thread(target=self._output, daemon=True)]
