@@ -66,7 +66,7 @@ KINDS = {"length", "complexity", "parameters", "columns", "file-length", "banned
          "global", "clang-tidy"}
 
 SKIPPED_FOLDERS = {".git", "build", "build-aux", "autom4te.cache", "__pycache__", "corpus",
-                   ".pytest_cache"}
+                   ".pytest_cache", "data"}
 GENERATED = {"configure", "configure~", "aclocal.m4", "Makefile.in", "config.h.in", "Makefile",
              "config.status", "config.log", "LICENSE"}
 TIDY_CHECKS = ",".join((
