@@ -1,12 +1,38 @@
 noinst_LIBRARIES += gateway/upstream/libupstream.a
 gateway_upstream_libupstream_a_SOURCES = \
-	gateway/upstream/pool.h \
-	gateway/upstream/pool.c \
-	gateway/upstream/upstream.h \
-	gateway/upstream/upstream.c
+	gateway/upstream/balance.c gateway/upstream/balance.h \
+	gateway/upstream/budget.c gateway/upstream/budget.h \
+	gateway/upstream/health.c gateway/upstream/health.h \
+	gateway/upstream/maglev.c gateway/upstream/maglev.h \
+	gateway/upstream/outlier.c gateway/upstream/outlier.h \
+	gateway/upstream/pool.c gateway/upstream/pool.h \
+	gateway/upstream/slow_start.c gateway/upstream/slow_start.h \
+	gateway/upstream/sticky.c gateway/upstream/sticky.h \
+	gateway/upstream/turns.c gateway/upstream/turns.h \
+	gateway/upstream/upstream.c gateway/upstream/upstream.h \
+	gateway/upstream/window.c gateway/upstream/window.h \
+	gateway/upstream/mix.h \
+	gateway/upstream/resolve.h
 
 if HAVE_CMOCKA
-check_PROGRAMS += tests/unit/test_upstream
+check_PROGRAMS += \
+	tests/unit/test_balance \
+	tests/unit/test_budget \
+	tests/unit/test_health \
+	tests/unit/test_outlier \
+	tests/unit/test_sticky \
+	tests/unit/test_upstream
+BALANCE_TEST_LIBS = gateway/upstream/libupstream.a gateway/base/libbase.a $(CMOCKA_LIBS)
+tests_unit_test_balance_SOURCES = tests/unit/test_balance.c
+tests_unit_test_balance_LDADD = $(BALANCE_TEST_LIBS)
+tests_unit_test_budget_SOURCES = tests/unit/test_budget.c
+tests_unit_test_budget_LDADD = $(BALANCE_TEST_LIBS)
+tests_unit_test_health_SOURCES = tests/unit/test_health.c
+tests_unit_test_health_LDADD = $(BALANCE_TEST_LIBS)
+tests_unit_test_outlier_SOURCES = tests/unit/test_outlier.c
+tests_unit_test_outlier_LDADD = $(BALANCE_TEST_LIBS)
+tests_unit_test_sticky_SOURCES = tests/unit/test_sticky.c
+tests_unit_test_sticky_LDADD = $(BALANCE_TEST_LIBS)
 tests_unit_test_upstream_SOURCES = tests/unit/test_upstream.c
 tests_unit_test_upstream_LDADD = gateway/upstream/libupstream.a gateway/tls/libtls.a \
 	gateway/loop/libloop.a gateway/base/libbase.a \
