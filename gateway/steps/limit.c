@@ -6,44 +6,96 @@
 
 #define FIELDS_MAX 1024
 
+/* A value that comes twice is one to us and may be the other to the origin: with a new
+ * first one in each request there would be a new bucket for each. Who sends two
+ * that differ is counted by where he is. No value of a client holds a line feed. */
+static struct span
+of_two(struct request *req)
+{
+	char ip[NETADDR_TEXT_MAX], *text;
+
+	text = arena_printf(req->arena, "\n%s", netaddr_ip_text(&req->client_key, ip));
+	return (text != NULL ? span_of(text) : SPAN("\n"));
+}
+
+/* False: it differs from the one before. */
+static bool
+take_value(struct span value, struct span *taken)
+{
+	if (taken->p != NULL)
+		return (span_eq(value, *taken));
+	*taken = value.p != NULL ? value : SPAN("");
+	return (true);
+}
+
+/* "X_Api_Key" is X-Api-Key to origins that make variables of fields (CGI). */
+static bool
+is_same_name(struct span a, struct span b)
+{
+	size_t i;
+	char c, d;
+
+	if (a.n != b.n)
+		return (false);
+	for (i = 0; i < a.n; i++) {
+		c = a.p[i] == '_' ? '-' : a.p[i];
+		d = b.p[i] == '_' ? '-' : b.p[i];
+		if (c != d && !span_eq_nocase(span_mem(&c, 1), span_mem(&d, 1)))
+			return (false);
+	}
+	return (true);
+}
+
 static struct span
 header_value(void *data, struct span name)
 {
 	const struct http_fields *fields;
 	struct request *req;
+	struct span taken;
 	uint32_t i;
 
 	req = data;
 	fields = &req->http.fields;
+	taken = SPAN_NONE;
 	for (i = 0; i < fields->n; i++)
-		if (span_eq_nocase(fields->v[i].name, name))
-			return (fields->v[i].value);
-	return (SPAN_NONE);
+		if (is_same_name(fields->v[i].name, name) &&
+		    !take_value(fields->v[i].value, &taken))
+			return (of_two(req));
+	return (taken);
 }
 
-/* cookie-string of RFC 6265, 4.2.1; the first of that name. */
+/* cookie-string of RFC 6265, 4.2.1. False: two of that name differ. */
+static bool
+take_cookies(struct span rest, struct span name, struct span *taken)
+{
+	struct span pair, key;
+
+	while (span_split(&rest, ';', &pair)) {
+		pair = span_trim(pair);
+		(void)span_split(&pair, '=', &key);
+		if (pair.p != NULL && span_eq(span_trim(key), name) &&
+		    !take_value(span_trim(pair), taken))
+			return (false);
+	}
+	return (true);
+}
+
 static struct span
 cookie_value(void *data, struct span name)
 {
 	const struct http_fields *fields;
-	struct span rest, pair, key;
 	struct request *req;
+	struct span taken;
 	uint32_t i;
 
 	req = data;
 	fields = &req->http.fields;
-	for (i = 0; i < fields->n; i++) {
-		if (fields->v[i].id != HTTP_COOKIE)
-			continue;
-		rest = fields->v[i].value;
-		while (span_split(&rest, ';', &pair)) {
-			pair = span_trim(pair);
-			(void)span_split(&pair, '=', &key);
-			if (pair.p != NULL && span_eq(key, name))
-				return (pair);
-		}
-	}
-	return (SPAN_NONE);
+	taken = SPAN_NONE;
+	for (i = 0; i < fields->n; i++)
+		if (fields->v[i].id == HTTP_COOKIE &&
+		    !take_cookies(fields->v[i].value, name, &taken))
+			return (of_two(req));
+	return (taken);
 }
 
 static void

@@ -114,6 +114,24 @@ def test_secrets_of_a_key_are_hashed(gateway):
     assert "very-secret" not in str(gw.audit(id=answer.id)["limit"])
 
 
+@pytest.mark.parametrize("key, fields", [
+    ("header:X-Key", lambda i: [("X-Key", f"other{i}"), ("X-Key", "mine")]),
+    ("header:X-Key", lambda i: [("X-Key", "mine"), ("X-Key", f"other{i}")]),
+    ("header:X-Key", lambda i: [("X-Key", f"other{i}"), ("X_Key", "mine")]),
+    ("cookie:sid", lambda i: [("Cookie", f"sid=other{i}; sid=mine")]),
+    ("cookie:sid", lambda i: [("Cookie", f"sid=other{i}; a=b; sid =mine")]),
+    ("cookie:sid", lambda i: [("Cookie", f"sid=other{i}"), ("Cookie", "sid=mine")]),
+])
+def test_two_values_are_not_two_buckets(gateway, key, fields):
+    """Which of the two the origin takes is not known here."""
+    gw = gateway(**limited({"key": key, "rate": "1/m", "burst": 2}))
+    assert [gw.get("/", fields(i)).status for i in range(4)] == [200, 200, 429, 429]
+    # another client has another bucket, and so has who says the same thing twice
+    assert gw.raw(request(fields=fields(0)), source="127.0.0.2").status == 200
+    same = [("X-Key", "mine")] * 2 + [("Cookie", "sid=mine; sid=mine")]
+    assert [gw.get("/", same).status for _ in range(3)] == [200, 200, 429]
+
+
 def test_a_path_cannot_be_written_in_many_ways(gateway):
     gw = gateway(**limited({"key": "path", "rate": "1/m", "burst": 1}))
     assert gw.get("/a/b").status == 200
