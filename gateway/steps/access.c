@@ -38,6 +38,8 @@ judge(struct request *req, struct acl_verdict *verdict)
 		    detail_of(req, "noted by the access list", verdict->logged));
 }
 
+/* The next one finds the door shut, unless the connection is a proxy's, which others
+ * use too. */
 static enum step_rc
 refuse_banned(struct request *req, int64_t until_us)
 {
@@ -46,6 +48,8 @@ refuse_banned(struct request *req, int64_t until_us)
 	left_us = until_us - req->began_wall_us;
 	req->refusal.retry_after =
 	    left_us < CLOCK_SECOND ? 1 : (uint32_t)(left_us / CLOCK_SECOND);
+	if (netaddr_same_ip(&req->client, &req->conn->client))
+		req->keepalive = false;
 	return (request_refuse(req, 403, "ban", "client is banned"));
 }
 

@@ -122,13 +122,14 @@ count_refusal(struct request *req)
 	if (refusal->reason == NULL || req->client.family == NETADDR_UNIX ||
 	    identity_is_trusted(req->snap->identity, &req->client))
 		return;
-	if (strcmp(refusal->reason, "ban") != 0) {
-		if (is_counted(req))
-			/* the end: what began long ago must not end a window */
-			bans_refused(bans, &req->client_key, refusal->reason, req->id,
-			    clock_wall_us());
-	} else if (!req->conn->gone)
+	/* whatever it was refused for, it has had its page */
+	if (!req->conn->gone &&
+	    bans_check(bans, &req->client, clock_wall_us(), NULL) == BANS_BANNED)
 		bans_page_shown(bans, &req->client);
+	else if (is_counted(req))
+		/* the end: what began long ago must not end a window */
+		bans_refused(
+		    bans, &req->client_key, refusal->reason, req->id, clock_wall_us());
 }
 
 enum step_rc

@@ -278,3 +278,32 @@ def test_without_redis_each_goes_on_alone(gateway, redis):
     assert not bans(two)
     redis.start()
     until(lambda: ATTACKER in bans(two), 15, "the ban to be told")
+
+
+def test_a_banned_client_s_connection_is_closed_behind_the_page(gateway):
+    gw = gateway(**banning())
+    with gw.connect(source=ATTACKER) as connection:
+        for _ in range(3):
+            assert connection.send(request(target="/bad")).response().status == 403
+        until(lambda: bans(gw), what="a ban")
+        answer = connection.send(request() * 3).response()
+        assert (answer.status, answer.get("connection")) == (403, "close")
+        with pytest.raises(Closed):
+            connection.response()
+    assert is_shut_out(gw)
+
+
+def test_a_proxy_s_connection_is_not_closed_for_one_of_its_clients(gateway):
+    gw = gateway(identity={"trusted_proxies": ["127.0.0.1/32"]}, **banning())
+    assert ban(gw, "add", ATTACKER)[0] == 0
+    with gw.connect() as connection:
+        for client, status in ((ATTACKER, 403), (NEIGHBOUR, 200), (ATTACKER, 403)):
+            connection.send(request(fields=[("X-Forwarded-For", client)]))
+            assert connection.response().status == status
+
+
+def test_who_is_banned_and_sends_garbage_is_shut_out_too(gateway):
+    gw = gateway(**banning())
+    assert ban(gw, "add", ATTACKER)[0] == 0
+    assert gw.raw(b"GET / HTTP/1.1\r\nno field\r\n\r\n", source=ATTACKER).status == 400
+    assert is_shut_out(gw)
