@@ -46,6 +46,7 @@ struct workers {
 	struct snapshot *snapshot;
 	struct connlimit *limits;
 	struct job_pool *inspectors, *hashers, *files;
+	struct job_pool *resolver; /* of Redis' name; NULL: no Redis */
 	struct thread *threads;
 	uint32_t n_threads;
 	atomic_uint running;
@@ -174,7 +175,7 @@ worker_init(struct thread *t, struct workers *all)
 	w->hashers = all->hashers;
 	w->files = all->files;
 	if (all->snapshot->redis != NULL)
-		w->redis = redis_new(w->loop, all->snapshot->redis, all->files);
+		w->redis = redis_new(w->loop, all->snapshot->redis, all->resolver);
 	w->limiter = limiter_new(all->snapshot->rate_limits, w->loop, w->redis);
 	w->buffers = buf_pool_new(
 	    all->snapshot->limits.header_bytes + BUFFER_EXTRA, BUFFERS_SPARE);
@@ -298,6 +299,9 @@ workers_start(struct workers **workers_r, struct snapshot *snap, struct err *e)
 	all->inspectors = job_pool_new("inspect", conf->threads, INSPECTOR_NICENESS);
 	all->hashers = job_pool_new("hash", HASHERS, HASHER_NICENESS);
 	all->files = job_pool_new("files", 1, 0);
+	/* apart: bodies must not wait for a name server that is silent */
+	if (snap->redis != NULL)
+		all->resolver = job_pool_new("resolve", 1, 0);
 	all->threads = mem_zalloc(all->n_threads * sizeof(*all->threads));
 	for (i = 0; i < all->n_threads; i++)
 		worker_init(&all->threads[i], all);
@@ -369,9 +373,13 @@ workers_stop(struct workers **workers)
 		loop_stop(all->threads[i].worker.loop);
 		pthread_join(all->threads[i].id, NULL);
 	}
+	/* passwords that wait are many seconds' work, for nobody */
+	job_pool_drop(all->inspectors);
+	job_pool_drop(all->hashers);
 	job_pool_free(&all->inspectors);
 	job_pool_free(&all->hashers);
 	job_pool_free(&all->files);
+	job_pool_free(&all->resolver);
 	for (i = 0; i < all->n_threads; i++)
 		worker_close(&all->threads[i]);
 	connlimit_free(&all->limits);

@@ -138,6 +138,16 @@ job_submit(struct job_pool *pool, struct job *job)
 }
 
 void
+job_pool_drop(struct job_pool *pool)
+{
+	CHECK_OBJ(pool, JOB_POOL_MAGIC);
+	lock_take(&pool->lock);
+	pool->first = NULL;
+	pool->last = &pool->first;
+	lock_release(&pool->lock);
+}
+
+void
 job_pool_free(struct job_pool **pool_ptr)
 {
 	struct job_pool *pool = *pool_ptr;

@@ -23,6 +23,9 @@ struct job_pool *job_pool_new(const char *name, unsigned threads, int niceness);
 /* Any thread. First in, first out. `job` stays the caller's and must live
  * until `done` was called; there is no cancelling. */
 void job_submit(struct job_pool *, struct job *);
+/* Forgets what is queued and not begun: neither `run` nor `done` will be called. For an
+ * end at once: the jobs' owners must not wait for them any more. */
+void job_pool_drop(struct job_pool *);
 /* Finishes what is queued, then ends the threads; their `done` messages are
  * posted to loops that must still exist. */
 void job_pool_free(struct job_pool **);

@@ -5,6 +5,7 @@ import base64
 import os
 import random
 import shutil
+import signal
 import subprocess
 import threading
 import time
@@ -445,6 +446,23 @@ def test_hashing_holds_nobody_up(gateway, tmp_path):
           f"p50 {beside[150] * 1000:.2f} ms, p99 {beside[297] * 1000:.2f} ms")
     assert beside[150] < middle / 4
     assert beside[297] < max(middle / 2, seconds(0.05))
+
+
+@needs_htpasswd
+def test_an_end_at_once_does_not_wait_for_passwords(gateway, tmp_path):
+    path = tmp_path / "users.htpasswd"
+    path.write_text(hashed("joe", "sesame", "-B", "-C", "13"))
+    gw = gateway(**config(site("*", [{"allow": "any"}], [], auth={"htpasswd": str(path)})))
+    guesses = []
+    for number in range(32):
+        field = "Basic " + base64.b64encode(f"joe:{number}".encode()).decode()
+        guesses.append(gw.connect().send(request(fields=[("Authorization", field)])))
+    guesses[0].response()   # the queue is being worked on
+    begin = time.monotonic()
+    gw.stop(signal.SIGINT)
+    assert time.monotonic() - begin < seconds(3)
+    for connection in guesses:
+        connection.close()
 
 
 # --- bans ----------------------------------------------------------------------

@@ -5,6 +5,7 @@
 #include "gateway/loop/jobs.h"
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -118,6 +119,56 @@ test_free_finishes(void **state)
 	loop_free(&loop);
 }
 
+struct held {
+	struct job job;
+	sem_t begun, go_on;
+	bool done;
+};
+
+static void
+hold(struct job *job)
+{
+	struct held *held = (struct held *)(void *)job;
+
+	(void)sem_post(&held->begun);
+	while (sem_wait(&held->go_on) != 0)
+		continue;
+}
+
+static void
+let_go(struct job *job)
+{
+	((struct held *)(void *)job)->done = true;
+	loop_stop(job->home);
+}
+
+/* The one that has begun ends, those behind it are forgotten. */
+static void
+test_drop(void **state)
+{
+	struct job_pool *pool = job_pool_new("drop", 1, 0);
+	struct held held = { .job = { .run = hold, .done = let_go } };
+	struct work work[JOBS] = { 0 };
+	struct loop *loop = loop_new();
+	int done = 0;
+
+	(void)state;
+	held.job.home = loop;
+	assert_int_equal(sem_init(&held.begun, 0, 0), 0);
+	assert_int_equal(sem_init(&held.go_on, 0, 0), 0);
+	job_submit(pool, &held.job);
+	while (sem_wait(&held.begun) != 0)
+		continue;
+	submit_all(pool, loop, work, &done);
+	job_pool_drop(pool);
+	assert_int_equal(sem_post(&held.go_on), 0);
+	job_pool_free(&pool);
+	loop_run(loop);
+	assert_true(held.done);
+	assert_int_equal(done, 0);
+	loop_free(&loop);
+}
+
 struct look {
 	struct job job;
 	int nice;
@@ -168,6 +219,7 @@ main(void)
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_free_finishes),
+		cmocka_unit_test(test_drop),
 		cmocka_unit_test(test_thread),
 	};
 
