@@ -19,6 +19,23 @@ is_given(const char *text)
 	return (text != NULL && text[0] != '\0');
 }
 
+/* OpenSSL reads a certificate's extensions when they are first asked for: here, once,
+ * and not by all threads at the same time. */
+static void
+read_extensions(SSL_CTX *ctx)
+{
+	STACK_OF(X509_OBJECT) * objects;
+	X509 *x;
+	int i;
+
+	objects = X509_STORE_get0_objects(SSL_CTX_get_cert_store(ctx));
+	for (i = 0; i < sk_X509_OBJECT_num(objects); i++) {
+		x = X509_OBJECT_get0_X509(sk_X509_OBJECT_value(objects, i));
+		if (x != NULL)
+			(void)X509_check_purpose(x, -1, 0);
+	}
+}
+
 static enum err_code
 set_trust(struct tls_client *client, const char *ca, struct err *e)
 {
@@ -30,6 +47,7 @@ set_trust(struct tls_client *client, const char *ca, struct err *e)
 	}
 	if (SSL_CTX_load_verify_file(client->ctx, ca) != 1)
 		return (tls_err(e, ERR_FORMAT, ca, "no certificates to trust"));
+	read_extensions(client->ctx);
 	/* Whoever names a file means what is in it: an intermediate or the
 	 * origin's own certificate is trusted as it stands. */
 	X509_VERIFY_PARAM_set_flags(

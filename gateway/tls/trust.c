@@ -6,6 +6,7 @@
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <openssl/x509v3.h>
 
 #include <string.h>
 
@@ -30,6 +31,7 @@ add_issuer(struct tls_trust *t, X509 *x, const char *path, struct err *e)
 	CHECK(name != NULL && sk_X509_NAME_push(t->names, name) > 0);
 	if (X509_STORE_add_cert(t->store, x) != 1)
 		return (tls_err(e, ERR_FORMAT, path, "OpenSSL refuses a certificate"));
+	(void)X509_check_purpose(x, -1, 0); /* reads it, before threads share it */
 	return (ERR_OK);
 }
 
