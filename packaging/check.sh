@@ -37,7 +37,7 @@ make --no-print-directory -j"$(nproc)" || fail "the build"
 
 echo "Running the tests."
 status=0
-make --no-print-directory check || status=$?
+make --no-print-directory -j"$(nproc)" check || status=$?
 echo
 /usr/bin/python3 "$top/packaging/tally.py" "$build" || true
 [ "$status" -eq 0 ] || fail "tests; their output is in $build/test-suite.log"

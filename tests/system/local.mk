@@ -1,5 +1,7 @@
 # tests/system: the whole gateway from outside; see system.sh
 check_SCRIPTS += tests/system/system.sh
+# With -j the unit tests share the processors; this one wants them for itself.
+tests/system/system.sh.log: $(check_PROGRAMS:=.log)
 system_tests = \
 	tests/system/conftest.py \
 	tests/system/test_access.py \
