@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "gateway/base/check.h"
 
@@ -14,6 +15,25 @@ problem(struct conf_problems *problems, const struct conf_place *place, const ch
     const struct err *e)
 {
 	conf_problems_add(problems, place, field, "%s", e->text);
+}
+
+/* Where the file is named that the error speaks of: one of two. */
+static void
+file_problem(const struct conf *conf, struct conf_problems *problems,
+    const char *const paths[2], const char *field, const struct err *e)
+{
+	static const struct conf_place nowhere;
+	const struct conf_path *written;
+	size_t i;
+
+	for (i = 0; i < 2; i++) {
+		written = conf_find_path(conf, paths[i]);
+		if (written == NULL || strstr(e->text, paths[i]) == NULL)
+			continue;
+		problem(problems, &written->place, written->field, e);
+		return;
+	}
+	problem(problems, &nowhere, field, e);
 }
 
 static void
@@ -30,7 +50,6 @@ make_redis(struct snapshot *snap, struct conf_problems *problems)
 void
 controls_make(struct snapshot *snap, struct conf_problems *problems)
 {
-	static const struct conf_place nowhere;
 	const struct conf *conf;
 	struct err e;
 
@@ -40,9 +59,14 @@ controls_make(struct snapshot *snap, struct conf_problems *problems)
 	snap->acl_files = acl_files_new();
 	make_redis(snap, problems);
 	if (geo_new(&snap->geo, &conf->geo, &e) != ERR_OK)
-		problem(problems, &nowhere, "geo", &e);
+		file_problem(conf, problems,
+		    (const char *const[2]){ conf->geo.country, conf->geo.asn }, "geo",
+		    &e);
 	if (limits_new(&snap->rate_limits, conf, snap->redis, &e) != ERR_OK)
-		problem(problems, &nowhere, "limits", &e);
+		file_problem(conf, problems,
+		    (const char *const[2]){
+			conf->redis.key_file, conf->redis.password_file },
+		    "limits", &e);
 }
 
 /* One for each password file, however many sites use it. */

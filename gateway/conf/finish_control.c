@@ -6,6 +6,9 @@
 #include "gateway/conf/reader.h"
 #include "gateway/conf/tables.h"
 
+/* What a bucket may take to be full: ratelimit/bucket.c holds no more exactly. */
+#define FULL_MAX_US (UINT64_C(3653) * 86400 * 1000000)
+
 static const struct {
 	const char *word;
 	enum conf_key_kind kind;
@@ -54,6 +57,12 @@ finish_limit(struct reader *r, void *object, const struct node *node)
 		reader_problem_in(r, cost, "cost",
 		    "%u tokens are never there: a full bucket holds %u (burst)",
 		    limit->cost, limit->burst);
+	if (rate != NULL && limit->tokens > 0 &&
+	    limit->per_us * limit->burst / limit->tokens > FULL_MAX_US)
+		reader_problem_in(r, rate, "rate",
+		    "an empty bucket of %u (burst) would need more than ten years to be "
+		    "full",
+		    limit->burst);
 }
 
 void

@@ -360,3 +360,14 @@ def test_all_files_of_the_controls_at_once(controls):
     path, done = check(controls, CONTROLS)
     told = [line.split(": ")[:2] for line in done.stderr.splitlines()[:-1]]
     assert told == [[f"{path}:{place}", field] for *_, place, field in CONTROL_FILES]
+
+
+@pytest.mark.parametrize("name", ["keys", "country.mmdb", "asn.mmdb"])
+def test_run_tells_where_a_file_is_named_too(controls, name):
+    (controls / name).unlink()
+    path, _ = check(controls, CONTROLS)
+    done = run("run", "-c", path)
+    assert done.returncode == 1
+    place, field = next(row[3:] for row in CONTROL_FILES if row[0] == name)
+    assert f"yett: {path}:{place}: {field}: " in done.stderr
+    assert str(controls / name) in done.stderr

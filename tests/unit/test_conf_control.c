@@ -184,6 +184,10 @@ test_limit_faults(void **state)
 		    "t.yaml:7:56: limits.a.cost: 5 tokens are never there: a full bucket "
 		    "holds 4 (burst)",
 		    "cost" },
+		{ LIMIT("key: client, rate: 1/d, burst: 3654"),
+		    "t.yaml:7:35: limits.a.rate: an empty bucket of 3654 (burst) would "
+		    "need more than ten years to be full",
+		    "ten years" },
 		{ LIMIT("key: client, rate: 1/s, on_redis_failure: close"),
 		    "t.yaml:7:58: limits.a.on_redis_failure: found \"close\"; allowed: "
 		    "local, open, closed; did you mean \"closed\"?",
