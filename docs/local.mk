@@ -3,6 +3,7 @@ dist_man_MANS += docs/man/yett.1
 nobase_dist_doc_DATA = \
 	docs/threat-model.md \
 	docs/design/architecture.md \
+	docs/design/balancing.md \
 	docs/design/layers.md \
 	docs/design/ratelimit.md \
 	docs/design/redis.md \

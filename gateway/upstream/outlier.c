@@ -191,6 +191,32 @@ outlier_pardon(struct outlier *o, uint32_t server)
 	lock_release(&o->lock);
 }
 
+void
+outlier_adopt(struct outlier *o, uint32_t server, struct outlier *from,
+    uint32_t from_server, int64_t now_us)
+{
+	int64_t until_us, back_us;
+	uint32_t times;
+
+	CHECK_OBJ(o, OUTLIER_MAGIC);
+	CHECK_OBJ(from, OUTLIER_MAGIC);
+	CHECK(o != from && server < o->n && from_server < from->n);
+	/* One after the other: two locks of one rank are not held at once. */
+	lock_take(&from->lock);
+	until_us = until(from, from_server);
+	back_us = outlier_back_us(from, from_server);
+	times = from->servers[from_server].times;
+	lock_release(&from->lock);
+	lock_take(&o->lock);
+	if (until_us <= now_us || (sweep(o, now_us) >= o->cap && until(o, server) == 0))
+		until_us = 0;
+	o->servers[server].times = times;
+	atomic_store_explicit(&o->servers[server].back_us, back_us, memory_order_relaxed);
+	atomic_store_explicit(
+	    &o->servers[server].until_us, until_us, memory_order_relaxed);
+	lock_release(&o->lock);
+}
+
 uint32_t
 outlier_cap(const struct outlier *o)
 {

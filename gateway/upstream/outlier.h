@@ -39,6 +39,11 @@ int64_t outlier_back_us(const struct outlier *, uint32_t server);
 /* Back at once, and nothing remembered: the operator says so. */
 void outlier_pardon(struct outlier *, uint32_t server);
 
+/* A server of another set is this one: what was decided of it goes on, as far as
+ * the cap of this set allows; the outcomes of the last seconds are forgotten. */
+void outlier_adopt(struct outlier *, uint32_t server, struct outlier *from,
+    uint32_t from_server, int64_t now_us);
+
 /* Most that can be out. */
 uint32_t outlier_cap(const struct outlier *);
 /* How many are out, and which (`ejected_r` may be NULL), all of one moment. */

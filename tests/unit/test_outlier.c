@@ -167,6 +167,40 @@ test_full(void **state)
 	outlier_free(&o);
 }
 
+/* A new set of servers, of which the old one's last three are a part. */
+static void
+test_adopt(void **state)
+{
+	int64_t now = 1000 * SECOND, later = now + 40 * SECOND;
+	struct outlier *old, *new;
+	bool out[3];
+
+	(void)state;
+	old = outlier_new(&usual, 6);
+	new = outlier_new(&usual, 3);
+	fail_server(old, 3, now);
+	fail_server(old, 4, later);
+	fail_server(old, 5, later);
+	assert_int_equal(outlier_list(old, later, NULL), 2);
+	outlier_adopt(new, 0, old, 3, later);
+	outlier_adopt(new, 1, old, 4, later);
+	outlier_adopt(new, 2, old, 5, later);
+	/* One of three may be out: the second stays in, and both have done it. */
+	assert_int_equal(outlier_list(new, later, out), 1);
+	assert_true(!out[0] && out[1] && !out[2]);
+	outlier_free(&old);
+	/* One that is over, whether somebody has looked or not, is in nobody's way. */
+	old = outlier_new(&usual, 2);
+	fail_server(old, 0, now);
+	outlier_adopt(new, 0, old, 0, later);
+	assert_int_equal(outlier_list(new, now, NULL), 1);
+	outlier_free(&old);
+	now = later + 31 * SECOND;
+	fail_server(new, 2, now);
+	assert_int_equal(outlier_back_us(new, 2), now + 60 * SECOND);
+	outlier_free(&new);
+}
+
 /* Ten of a pool fail at random in a time that runs for each thread by itself and
  * a little apart. Whoever looks never sees more out than may be. */
 #define SERVERS 10
@@ -252,6 +286,7 @@ main(void)
 		cmocka_unit_test(test_steps),
 		cmocka_unit_test(test_growth),
 		cmocka_unit_test(test_full),
+		cmocka_unit_test(test_adopt),
 		cmocka_unit_test(test_threads),
 	};
 
