@@ -232,6 +232,10 @@ take_shared(struct limiter *l, struct limiter_take *take, struct limiter_result 
 		limiter_conclude(l, r, true);
 		return;
 	case LEASE_JOIN:
+		/* It may be another thread's. Then one of this thread goes, too, and
+		 * brings enough for all who come to wait for it. */
+		errand.open = true;
+		/* FALLTHROUGH */
 	case LEASE_ASK:
 		if (breaker_is_open(&l->breaker) || !wait_for_trip(l, take, r, &errand))
 			limiter_fall_back(l, r, errand.hash);

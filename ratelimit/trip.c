@@ -78,7 +78,7 @@ trip_recycle(struct trip *trip)
 	struct limiter *l = trip->limiter;
 
 	CHECK(trip->n_slots == 0);
-	if (trip->plan.leases)
+	if (trip->open)
 		LIST_REMOVE(trip, same);
 	LIST_REMOVE(trip, next);
 	l->n_live_trips--;
@@ -136,7 +136,8 @@ trip_send(struct limiter *l, const struct errand *errand)
 		trip->hash = errand->hash;
 		trip->plan = errand->plan;
 		trip->sent_us = loop_now_us(l->loop);
-		if (trip->plan.leases)
+		trip->open = errand->open || errand->plan.leases;
+		if (trip->open)
 			LIST_INSERT_HEAD(chain_of(l, trip->hash), trip, same);
 		if (trip_call(l, &trip->ask, &trip->key, &l->terms[trip->limit].rate,
 			&trip->plan)) {
@@ -246,7 +247,7 @@ conclude(struct trip *trip, uint32_t n, const struct limiter_result *told, bool 
 static void
 send_again(struct trip *trip, const struct lease_plan *plan)
 {
-	struct errand errand = { trip->limit, &trip->key, trip->hash, *plan };
+	struct errand errand = { trip->limit, &trip->key, trip->hash, *plan, true };
 	struct trip *again = trip_send(trip->limiter, &errand);
 	struct slot *slot;
 

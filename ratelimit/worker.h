@@ -59,11 +59,12 @@ struct trip {
 	struct key key;
 	struct table_key hash;		/* of it */
 	struct lease_plan plan;
+	bool open;			/* in `chains`: others may join it */
 	uint32_t spent;			/* allowed without it when it was late */
 	int64_t sent_us;
 	struct slots slots;		/* who waits for it */
 	uint32_t n_slots;
-	LIST_ENTRY(trip) next, same;	/* all; leases whose key hashes alike */
+	LIST_ENTRY(trip) next, same;	/* all; open ones whose key hashes alike */
 };
 LIST_HEAD(trips, trip);
 
@@ -110,7 +111,7 @@ void limiter_enter(struct limiter *);
 void limiter_leave(struct limiter *);
 
 /* trip.c: */
-/* The trip for more tokens of that key that this worker has under way. */
+/* The trip of this worker for that key that one may wait for. */
 struct trip *trip_find(struct limiter *, struct table_key);
 void trip_join(struct trip *, struct slot *);
 void trip_quit(struct slot *);
@@ -120,6 +121,7 @@ struct errand {
 	const struct key *key;
 	struct table_key hash;
 	struct lease_plan plan;
+	bool open;	/* others may wait for it, too: as for every lease */
 };
 /* NULL: it could not be sent. */
 struct trip *trip_send(struct limiter *, const struct errand *);
