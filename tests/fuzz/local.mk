@@ -4,7 +4,7 @@
 # [FUZZ_SECONDS=60] [FUZZ_TARGETS="uri h1_body"]` runs clang's libFuzzer for that
 # long on each; `make fuzz-merge` puts the inputs it found worth keeping into
 # the corpora of the source tree.
-FUZZ_NAMES = auth ban_record conf forwarded h1_body h1_request h1_response mask mmdb prefixes proxy_header redis_reply uri waf_body
+FUZZ_NAMES = auth ban_record cache_control conf forwarded h1_body h1_request h1_response http_date mask mmdb prefixes proxy_header range redis_reply uri vary waf_body
 FUZZ_SECONDS = 60
 FUZZ_TARGETS = $(FUZZ_NAMES)
 
@@ -15,6 +15,12 @@ tests_fuzz_fuzz_auth_LDADD = gateway/access/libaccess.a gateway/conf/libconf.a g
 check_PROGRAMS += tests/fuzz/fuzz_ban_record
 tests_fuzz_fuzz_ban_record_SOURCES = tests/fuzz/fuzz_ban_record.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_ban_record_LDADD = gateway/access/libaccess.a gateway/base/libbase.a
+
+CACHE_FUZZ_LIBS = gateway/cache/libcache.a gateway/http/libhttp.a gateway/base/libbase.a
+
+check_PROGRAMS += tests/fuzz/fuzz_cache_control
+tests_fuzz_fuzz_cache_control_SOURCES = tests/fuzz/fuzz_cache_control.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_cache_control_LDADD = $(CACHE_FUZZ_LIBS)
 
 check_PROGRAMS += tests/fuzz/fuzz_conf
 tests_fuzz_fuzz_conf_SOURCES = tests/fuzz/fuzz_conf.c $(FUZZ_MAIN)
@@ -37,6 +43,10 @@ check_PROGRAMS += tests/fuzz/fuzz_h1_response
 tests_fuzz_fuzz_h1_response_SOURCES = tests/fuzz/fuzz_h1_response.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_h1_response_LDADD = gateway/http/libhttp.a gateway/base/libbase.a
 
+check_PROGRAMS += tests/fuzz/fuzz_http_date
+tests_fuzz_fuzz_http_date_SOURCES = tests/fuzz/fuzz_http_date.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_http_date_LDADD = $(CACHE_FUZZ_LIBS)
+
 check_PROGRAMS += tests/fuzz/fuzz_mask
 tests_fuzz_fuzz_mask_SOURCES = tests/fuzz/fuzz_mask.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_mask_LDADD = gateway/filter/libfilter.a gateway/base/libbase.a
@@ -53,6 +63,10 @@ check_PROGRAMS += tests/fuzz/fuzz_prefixes
 tests_fuzz_fuzz_prefixes_SOURCES = tests/fuzz/fuzz_prefixes.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_prefixes_LDADD = gateway/access/libaccess.a gateway/conf/libconf.a gateway/base/libbase.a $(YAML_LIBS)
 
+check_PROGRAMS += tests/fuzz/fuzz_range
+tests_fuzz_fuzz_range_SOURCES = tests/fuzz/fuzz_range.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_range_LDADD = $(CACHE_FUZZ_LIBS)
+
 check_PROGRAMS += tests/fuzz/fuzz_redis_reply
 tests_fuzz_fuzz_redis_reply_SOURCES = tests/fuzz/fuzz_redis_reply.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_redis_reply_LDADD = gateway/redis/libredis.a gateway/base/libbase.a $(HIREDIS_LIBS)
@@ -60,6 +74,10 @@ tests_fuzz_fuzz_redis_reply_LDADD = gateway/redis/libredis.a gateway/base/libbas
 check_PROGRAMS += tests/fuzz/fuzz_uri
 tests_fuzz_fuzz_uri_SOURCES = tests/fuzz/fuzz_uri.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_uri_LDADD = gateway/http/libhttp.a gateway/base/libbase.a
+
+check_PROGRAMS += tests/fuzz/fuzz_vary
+tests_fuzz_fuzz_vary_SOURCES = tests/fuzz/fuzz_vary.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_vary_LDADD = $(CACHE_FUZZ_LIBS)
 
 check_PROGRAMS += tests/fuzz/fuzz_waf_body
 tests_fuzz_fuzz_waf_body_SOURCES = tests/fuzz/fuzz_waf_body.c $(FUZZ_MAIN)

@@ -1,0 +1,42 @@
+noinst_LIBRARIES += gateway/cache/libcache.a
+gateway_cache_libcache_a_SOURCES = \
+	gateway/cache/control.c gateway/cache/control.h \
+	gateway/cache/date.c gateway/cache/date.h \
+	gateway/cache/dictionary.c gateway/cache/dictionary.h \
+	gateway/cache/freshness.c gateway/cache/freshness.h \
+	gateway/cache/key.c gateway/cache/key.h \
+	gateway/cache/list.c gateway/cache/list.h \
+	gateway/cache/range.c gateway/cache/range.h \
+	gateway/cache/status.c gateway/cache/status.h \
+	gateway/cache/validate.c gateway/cache/validate.h \
+	gateway/cache/vary.c gateway/cache/vary.h
+
+if HAVE_CMOCKA
+check_PROGRAMS += \
+	tests/unit/test_cache_control \
+	tests/unit/test_cache_date \
+	tests/unit/test_cache_freshness \
+	tests/unit/test_cache_key \
+	tests/unit/test_cache_range \
+	tests/unit/test_cache_status \
+	tests/unit/test_cache_validate \
+	tests/unit/test_cache_vary
+CACHE_TEST_LIBS = gateway/cache/libcache.a gateway/http/libhttp.a \
+	gateway/base/libbase.a $(CMOCKA_LIBS)
+tests_unit_test_cache_control_SOURCES = tests/unit/test_cache_control.c tests/unit/cache_rig.h
+tests_unit_test_cache_control_LDADD = $(CACHE_TEST_LIBS)
+tests_unit_test_cache_date_SOURCES = tests/unit/test_cache_date.c
+tests_unit_test_cache_date_LDADD = $(CACHE_TEST_LIBS)
+tests_unit_test_cache_freshness_SOURCES = tests/unit/test_cache_freshness.c tests/unit/cache_rig.h
+tests_unit_test_cache_freshness_LDADD = $(CACHE_TEST_LIBS)
+tests_unit_test_cache_key_SOURCES = tests/unit/test_cache_key.c tests/unit/cache_rig.h
+tests_unit_test_cache_key_LDADD = $(CACHE_TEST_LIBS)
+tests_unit_test_cache_range_SOURCES = tests/unit/test_cache_range.c tests/unit/cache_rig.h
+tests_unit_test_cache_range_LDADD = $(CACHE_TEST_LIBS)
+tests_unit_test_cache_status_SOURCES = tests/unit/test_cache_status.c
+tests_unit_test_cache_status_LDADD = $(CACHE_TEST_LIBS)
+tests_unit_test_cache_validate_SOURCES = tests/unit/test_cache_validate.c tests/unit/cache_rig.h
+tests_unit_test_cache_validate_LDADD = $(CACHE_TEST_LIBS)
+tests_unit_test_cache_vary_SOURCES = tests/unit/test_cache_vary.c tests/unit/cache_rig.h
+tests_unit_test_cache_vary_LDADD = $(CACHE_TEST_LIBS)
+endif
