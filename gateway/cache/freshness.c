@@ -282,33 +282,43 @@ cache_ttl(const struct cache_life *life, int64_t now_us)
 	return (left / CLOCK_SECOND);
 }
 
+/* Does the client want it validated, or fresher than it is (RFC 9111 5.2.1)? */
+static bool
+wants_fresher(const struct cache_control *request, int64_t age, int64_t left)
+{
+	if (cache_control_has(request, CC_NO_CACHE))
+		return (true);
+	if (request->max_age != CACHE_ABSENT && age > request->max_age * CLOCK_SECOND)
+		return (true);
+	return (request->min_fresh != CACHE_ABSENT &&
+		left < request->min_fresh * CLOCK_SECOND);
+}
+
+static bool
+takes_stale(const struct cache_control *request, int64_t staleness)
+{
+	return (request->max_stale == CACHE_SECONDS_MAX ||
+		(request->max_stale != CACHE_ABSENT &&
+		    staleness <= request->max_stale * CLOCK_SECOND));
+}
+
 static enum cache_use
 judge_use(const struct cache_life *life, const struct cache_control *request, bool heeded,
     int64_t now_us)
 {
-	int64_t left = left_us(life, now_us), age = age_us(life, now_us);
+	int64_t left = left_us(life, now_us);
 
 	if (life->validate_always)
 		return (CACHE_USE_VALIDATE);
-	if (heeded) {
-		if (cache_control_has(request, CC_NO_CACHE))
-			return (CACHE_USE_VALIDATE);
-		if (request->max_age != CACHE_ABSENT &&
-		    age > request->max_age * CLOCK_SECOND)
-			return (CACHE_USE_VALIDATE);
-		if (request->min_fresh != CACHE_ABSENT &&
-		    left < request->min_fresh * CLOCK_SECOND)
-			return (CACHE_USE_VALIDATE);
-	}
+	if (heeded && wants_fresher(request, age_us(life, now_us), left))
+		return (CACHE_USE_VALIDATE);
 	if (left > 0)
 		return (CACHE_USE_FRESH);
 	if (life->never_stale)
 		return (CACHE_USE_VALIDATE);
 	if (-left < life->stale_while_revalidate_s * CLOCK_SECOND)
 		return (CACHE_USE_REVALIDATE);
-	if (heeded && !life->no_client_stale && request->max_stale != CACHE_ABSENT &&
-	    (request->max_stale == CACHE_SECONDS_MAX ||
-		-left <= request->max_stale * CLOCK_SECOND))
+	if (heeded && !life->no_client_stale && takes_stale(request, -left))
 		return (CACHE_USE_STALE);
 	return (CACHE_USE_VALIDATE);
 }

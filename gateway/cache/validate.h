@@ -14,7 +14,7 @@
 
 /* What an answer can be recognised by. */
 struct cache_validators {
-	struct span etag;		/* with W/ and quotes; absent: none that is valid */
+	struct span etag;		/* with W/ and quotes; absent: none valid */
 	bool weak;			/* the etag is */
 	struct span modified;		/* Last-Modified as sent; absent: no date */
 	int64_t modified_s;		/* of it */

@@ -41,107 +41,105 @@ judge(struct cache_life *life, const struct cache_rules *rules, uint16_t status,
 	return (cache_judge(life, rules != NULL ? rules : &none, &x));
 }
 
+static const struct {
+	uint16_t status;
+	const char *request, *answer;
+	enum cache_store verdict;
+	const char *why;
+} stored_rows[] = {
+	{ 200, NULL, "Cache-Control: max-age=60", CACHE_STORE_YES, "plain" },
+	{ 200, NULL, "Expires: " LATE "\n" DATE, CACHE_STORE_YES, "Expires" },
+	{ 200, NULL, NULL, CACHE_STORE_STALE, "no word of freshness" },
+	{ 200, NULL, "Last-Modified: " BEFORE, CACHE_STORE_STALE, "no guesses" },
+	{ 200, NULL, "ETag: \"a\"", CACHE_STORE_STALE, "no guesses" },
+	{ 200, NULL, "Cache-Control: public", CACHE_STORE_STALE, "for how long" },
+	{ 200, NULL, "Cache-Control: max-age=0", CACHE_STORE_STALE, "of no use" },
+	{ 200, NULL, "Cache-Control: max-age=0\nETag: \"a\"", CACHE_STORE_YES,
+	    "to be validated" },
+	{ 200, NULL, "Cache-Control: no-cache\nETag: \"a\"", CACHE_STORE_YES,
+	    "to be validated, 5.2.2.4" },
+	{ 200, NULL, "Cache-Control: no-cache", CACHE_STORE_STALE, "by what" },
+	{ 200, NULL, "Cache-Control: no-cache, max-age=60", CACHE_STORE_STALE,
+	    "by what" },
+	{ 200, NULL, "Cache-Control: max-age=0, stale-if-error=60", CACHE_STORE_YES,
+	    "for a crisis" },
+	{ 200, NULL, "Cache-Control: max-age=60\nAge: 60", CACHE_STORE_STALE,
+	    "stale on arrival" },
+	{ 200, NULL, "Cache-Control: max-age=60\nAge: 59", CACHE_STORE_YES, "" },
+	{ 200, NULL, "Expires: 0\n" DATE, CACHE_STORE_STALE, "no date: past" },
+	{ 200, NULL, "Cache-Control: no-store, max-age=60", CACHE_STORE_NO_STORE,
+	    "5.2.2.5" },
+	{ 200, "Cache-Control: no-store", "Cache-Control: max-age=60",
+	    CACHE_STORE_REQUEST, "5.2.1.5" },
+	{ 200, NULL, "Cache-Control: private, max-age=60", CACHE_STORE_PRIVATE,
+	    "5.2.2.7" },
+	{ 200, NULL, "Cache-Control: public, private, max-age=60", CACHE_STORE_PRIVATE,
+	    "the stricter" },
+	{ 200, NULL, "Cache-Control: private=\"x\", max-age=60", CACHE_STORE_YES,
+	    "without x" },
+	{ 200, "Authorization: x", "Cache-Control: max-age=60", CACHE_STORE_AUTHORIZED,
+	    "3.5" },
+	{ 200, "Authorization: x", "Cache-Control: max-age=60, public", CACHE_STORE_YES,
+	    "3.5" },
+	{ 200, "Authorization: x", "Cache-Control: max-age=60, must-revalidate",
+	    CACHE_STORE_YES, "3.5" },
+	{ 200, "Authorization: x", "Cache-Control: s-maxage=60", CACHE_STORE_YES, "3.5" },
+	{ 200, "Authorization: x", "Cache-Control: max-age=60, proxy-revalidate",
+	    CACHE_STORE_AUTHORIZED, "not among them" },
+	{ 200, "Authorization: x", "Cache-Control: public\nCDN-Cache-Control: max-age=60",
+	    CACHE_STORE_AUTHORIZED, "said for others" },
+	{ 200, NULL, "Cache-Control: max-age=60\nSet-Cookie: a=b", CACHE_STORE_COOKIE,
+	    "somebody's session" },
+	{ 200, NULL, "Cache-Control: public, max-age=60\nSet-Cookie: a=b",
+	    CACHE_STORE_COOKIE, "whatever it says" },
+	{ 200, NULL,
+	    "Cache-Control: max-age=60, no-cache=\"set-cookie\"\nSet-Cookie: a=b",
+	    CACHE_STORE_YES, "but not this" },
+	{ 200, NULL, "Cache-Control: max-age=60\nVary: *", CACHE_STORE_VARY, "4.1" },
+	{ 200, NULL, "Cache-Control: max-age=60\nVary: a, *", CACHE_STORE_VARY, "4.1" },
+	{ 200, NULL, "Cache-Control: max-age=60\nVary: a", CACHE_STORE_YES, "" },
+	{ 200, NULL, "Cache-Control: max-age=60\nContent-Range: bytes 0-1/2",
+	    CACHE_STORE_PARTIAL, "a 200 that is a part" },
+	{ 206, NULL, "Cache-Control: max-age=60", CACHE_STORE_STATUS, "a part" },
+	{ 304, NULL, "Cache-Control: max-age=60", CACHE_STORE_STATUS, "" },
+	{ 412, NULL, "Cache-Control: max-age=60", CACHE_STORE_STATUS, "" },
+	{ 416, NULL, "Cache-Control: max-age=60", CACHE_STORE_STATUS, "" },
+	{ 101, NULL, "Cache-Control: max-age=60", CACHE_STORE_STATUS, "" },
+	{ 999, NULL, "Cache-Control: max-age=60", CACHE_STORE_STATUS, "" },
+	{ 404, NULL, "Cache-Control: max-age=60", CACHE_STORE_YES, "" },
+	{ 503, NULL, "Cache-Control: max-age=60", CACHE_STORE_YES, "asked for" },
+	{ 599, NULL, "Cache-Control: max-age=60", CACHE_STORE_YES, "unknown" },
+	{ 599, NULL, "Cache-Control: max-age=60, must-understand", CACHE_STORE_STATUS,
+	    "5.2.2.3" },
+	{ 200, NULL, "Cache-Control: max-age=60, must-understand, no-store",
+	    CACHE_STORE_YES, "5.2.2.3" },
+	{ 599, NULL, "Cache-Control: max-age=60, must-understand, no-store",
+	    CACHE_STORE_STATUS, "5.2.2.3" },
+	{ 200, NULL, "Cache-Control: no-store\nCDN-Cache-Control: max-age=60",
+	    CACHE_STORE_YES, "RFC 9213" },
+	{ 200, NULL, "Cache-Control: max-age=60\nCDN-Cache-Control: no-store",
+	    CACHE_STORE_NO_STORE, "RFC 9213" },
+	{ 200, NULL, "Expires: " LATE "\n" DATE "\nCDN-Cache-Control: foo",
+	    CACHE_STORE_STALE, "Expires is not looked at, RFC 9213 2.2" },
+	{ 200, "Pragma: no-cache\nCookie: a=b", "Cache-Control: max-age=60",
+	    CACHE_STORE_YES, "do not matter" },
+};
+
 static void
 storing(void **state)
 {
-	static const struct {
-		uint16_t status;
-		const char *request, *answer;
-		enum cache_store verdict;
-		const char *why;
-	} rows[] = {
-		{ 200, NULL, "Cache-Control: max-age=60", CACHE_STORE_YES, "plain" },
-		{ 200, NULL, "Expires: " LATE "\n" DATE, CACHE_STORE_YES, "Expires" },
-		{ 200, NULL, NULL, CACHE_STORE_STALE, "no word of freshness" },
-		{ 200, NULL, "Last-Modified: " BEFORE, CACHE_STORE_STALE, "no guesses" },
-		{ 200, NULL, "ETag: \"a\"", CACHE_STORE_STALE, "no guesses" },
-		{ 200, NULL, "Cache-Control: public", CACHE_STORE_STALE, "for how long" },
-		{ 200, NULL, "Cache-Control: max-age=0", CACHE_STORE_STALE, "of no use" },
-		{ 200, NULL, "Cache-Control: max-age=0\nETag: \"a\"", CACHE_STORE_YES,
-		    "to be validated" },
-		{ 200, NULL, "Cache-Control: no-cache\nETag: \"a\"", CACHE_STORE_YES,
-		    "to be validated, 5.2.2.4" },
-		{ 200, NULL, "Cache-Control: no-cache", CACHE_STORE_STALE, "by what" },
-		{ 200, NULL, "Cache-Control: no-cache, max-age=60", CACHE_STORE_STALE,
-		    "by what" },
-		{ 200, NULL, "Cache-Control: max-age=0, stale-if-error=60",
-		    CACHE_STORE_YES, "for a crisis" },
-		{ 200, NULL, "Cache-Control: max-age=60\nAge: 60", CACHE_STORE_STALE,
-		    "stale on arrival" },
-		{ 200, NULL, "Cache-Control: max-age=60\nAge: 59", CACHE_STORE_YES, "" },
-		{ 200, NULL, "Expires: 0\n" DATE, CACHE_STORE_STALE, "no date: past" },
-		{ 200, NULL, "Cache-Control: no-store, max-age=60", CACHE_STORE_NO_STORE,
-		    "5.2.2.5" },
-		{ 200, "Cache-Control: no-store", "Cache-Control: max-age=60",
-		    CACHE_STORE_REQUEST, "5.2.1.5" },
-		{ 200, NULL, "Cache-Control: private, max-age=60", CACHE_STORE_PRIVATE,
-		    "5.2.2.7" },
-		{ 200, NULL, "Cache-Control: public, private, max-age=60",
-		    CACHE_STORE_PRIVATE, "the stricter" },
-		{ 200, NULL, "Cache-Control: private=\"x\", max-age=60", CACHE_STORE_YES,
-		    "without x" },
-		{ 200, "Authorization: x", "Cache-Control: max-age=60",
-		    CACHE_STORE_AUTHORIZED, "3.5" },
-		{ 200, "Authorization: x", "Cache-Control: max-age=60, public",
-		    CACHE_STORE_YES, "3.5" },
-		{ 200, "Authorization: x", "Cache-Control: max-age=60, must-revalidate",
-		    CACHE_STORE_YES, "3.5" },
-		{ 200, "Authorization: x", "Cache-Control: s-maxage=60", CACHE_STORE_YES,
-		    "3.5" },
-		{ 200, "Authorization: x", "Cache-Control: max-age=60, proxy-revalidate",
-		    CACHE_STORE_AUTHORIZED, "not among them" },
-		{ 200, "Authorization: x",
-		    "Cache-Control: public\nCDN-Cache-Control: max-age=60",
-		    CACHE_STORE_AUTHORIZED, "said for others" },
-		{ 200, NULL, "Cache-Control: max-age=60\nSet-Cookie: a=b",
-		    CACHE_STORE_COOKIE, "somebody's session" },
-		{ 200, NULL, "Cache-Control: public, max-age=60\nSet-Cookie: a=b",
-		    CACHE_STORE_COOKIE, "whatever it says" },
-		{ 200, NULL,
-		    "Cache-Control: max-age=60, no-cache=\"set-cookie\"\nSet-Cookie: a=b",
-		    CACHE_STORE_YES, "but not this" },
-		{ 200, NULL, "Cache-Control: max-age=60\nVary: *", CACHE_STORE_VARY,
-		    "4.1" },
-		{ 200, NULL, "Cache-Control: max-age=60\nVary: a, *", CACHE_STORE_VARY,
-		    "4.1" },
-		{ 200, NULL, "Cache-Control: max-age=60\nVary: a", CACHE_STORE_YES, "" },
-		{ 200, NULL, "Cache-Control: max-age=60\nContent-Range: bytes 0-1/2",
-		    CACHE_STORE_PARTIAL, "a 200 that is a part" },
-		{ 206, NULL, "Cache-Control: max-age=60", CACHE_STORE_STATUS, "a part" },
-		{ 304, NULL, "Cache-Control: max-age=60", CACHE_STORE_STATUS, "" },
-		{ 412, NULL, "Cache-Control: max-age=60", CACHE_STORE_STATUS, "" },
-		{ 416, NULL, "Cache-Control: max-age=60", CACHE_STORE_STATUS, "" },
-		{ 101, NULL, "Cache-Control: max-age=60", CACHE_STORE_STATUS, "" },
-		{ 999, NULL, "Cache-Control: max-age=60", CACHE_STORE_STATUS, "" },
-		{ 404, NULL, "Cache-Control: max-age=60", CACHE_STORE_YES, "" },
-		{ 503, NULL, "Cache-Control: max-age=60", CACHE_STORE_YES, "asked for" },
-		{ 599, NULL, "Cache-Control: max-age=60", CACHE_STORE_YES, "unknown" },
-		{ 599, NULL, "Cache-Control: max-age=60, must-understand",
-		    CACHE_STORE_STATUS, "5.2.2.3" },
-		{ 200, NULL, "Cache-Control: max-age=60, must-understand, no-store",
-		    CACHE_STORE_YES, "5.2.2.3" },
-		{ 599, NULL, "Cache-Control: max-age=60, must-understand, no-store",
-		    CACHE_STORE_STATUS, "5.2.2.3" },
-		{ 200, NULL, "Cache-Control: no-store\nCDN-Cache-Control: max-age=60",
-		    CACHE_STORE_YES, "RFC 9213" },
-		{ 200, NULL, "Cache-Control: max-age=60\nCDN-Cache-Control: no-store",
-		    CACHE_STORE_NO_STORE, "RFC 9213" },
-		{ 200, NULL, "Expires: " LATE "\n" DATE "\nCDN-Cache-Control: foo",
-		    CACHE_STORE_STALE, "Expires is not looked at, RFC 9213 2.2" },
-		{ 200, "Pragma: no-cache\nCookie: a=b", "Cache-Control: max-age=60",
-		    CACHE_STORE_YES, "do not matter" },
-	};
 	struct cache_life life;
 	enum cache_store verdict;
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < COUNT(rows); i++) {
-		verdict =
-		    judge(&life, NULL, rows[i].status, rows[i].request, rows[i].answer);
-		if (verdict != rows[i].verdict)
-			fail_msg("%u %s (%s): %s", rows[i].status, rows[i].answer,
-			    rows[i].why, cache_store_text(verdict));
+	for (i = 0; i < COUNT(stored_rows); i++) {
+		verdict = judge(&life, NULL, stored_rows[i].status,
+		    stored_rows[i].request, stored_rows[i].answer);
+		if (verdict != stored_rows[i].verdict)
+			fail_msg("%u %s (%s): %s", stored_rows[i].status,
+			    stored_rows[i].answer, stored_rows[i].why,
+			    cache_store_text(verdict));
 	}
 }
 
@@ -296,92 +294,83 @@ ages(void **state)
 	text_free(&t);
 }
 
+static const struct {
+	const char *answer; /* NULL: nothing stored */
+	int64_t age_s;
+	const char *request;
+	enum cache_use use, failed;
+	const char *why;
+} use_rows[] = {
+	{ NULL, 0, NULL, CACHE_USE_FETCH, CACHE_USE_FAIL, "" },
+	{ NULL, 0, "only-if-cached", CACHE_USE_TIMEOUT, CACHE_USE_FAIL, "5.2.1.7" },
+	{ "max-age=60", 0, NULL, CACHE_USE_FRESH, CACHE_USE_ERROR, "" },
+	{ "max-age=60", 59, NULL, CACHE_USE_FRESH, CACHE_USE_ERROR, "" },
+	{ "max-age=60", 60, NULL, CACHE_USE_VALIDATE, CACHE_USE_FAIL, "4.2" },
+	{ "max-age=60", 60, "only-if-cached", CACHE_USE_TIMEOUT, CACHE_USE_FAIL, "" },
+	{ "max-age=60", 9, "only-if-cached", CACHE_USE_FRESH, CACHE_USE_ERROR, "" },
+	{ "max-age=60", 0, "no-cache", CACHE_USE_VALIDATE, CACHE_USE_FAIL, "5.2.1.4" },
+	{ "max-age=60", 0, "no-cache, only-if-cached", CACHE_USE_TIMEOUT, CACHE_USE_FAIL,
+	    "" },
+	{ "max-age=60", 5, "max-age=5", CACHE_USE_FRESH, CACHE_USE_ERROR, "5.2.1.1" },
+	{ "max-age=60", 6, "max-age=5", CACHE_USE_VALIDATE, CACHE_USE_ERROR, "5.2.1.1" },
+	{ "max-age=60", 1, "max-age=0", CACHE_USE_VALIDATE, CACHE_USE_ERROR, "reload" },
+	{ "max-age=60", 50, "min-fresh=10", CACHE_USE_FRESH, CACHE_USE_ERROR, "5.2.1.3" },
+	{ "max-age=60", 51, "min-fresh=10", CACHE_USE_VALIDATE, CACHE_USE_ERROR,
+	    "5.2.1.3" },
+	{ "max-age=60", 65, "max-stale=5", CACHE_USE_STALE, CACHE_USE_FAIL, "5.2.1.2" },
+	{ "max-age=60", 66, "max-stale=5", CACHE_USE_VALIDATE, CACHE_USE_FAIL,
+	    "5.2.1.2" },
+	{ "max-age=60", 99999, "max-stale", CACHE_USE_STALE, CACHE_USE_FAIL, "5.2.1.2" },
+	{ "max-age=60", 65, "max-stale=5, max-age=60", CACHE_USE_VALIDATE, CACHE_USE_FAIL,
+	    "too old for it anyway" },
+	{ "max-age=60", 65, "max-stale=5, only-if-cached", CACHE_USE_STALE,
+	    CACHE_USE_FAIL, "" },
+	{ "max-age=60, must-revalidate", 65, "max-stale", CACHE_USE_VALIDATE,
+	    CACHE_USE_FAIL, "5.2.2.2" },
+	{ "max-age=60, proxy-revalidate", 65, "max-stale", CACHE_USE_VALIDATE,
+	    CACHE_USE_FAIL, "5.2.2.8" },
+	{ "s-maxage=60", 65, "max-stale", CACHE_USE_VALIDATE, CACHE_USE_FAIL,
+	    "5.2.2.10" },
+	{ "max-age=60, no-cache", 0, NULL, CACHE_USE_VALIDATE, CACHE_USE_FAIL,
+	    "5.2.2.4" },
+	{ "max-age=60, no-cache, stale-if-error=9", 0, NULL, CACHE_USE_VALIDATE,
+	    CACHE_USE_FAIL, "no-cache is the stricter" },
+	{ "max-age=60, no-cache=\"x\"", 0, NULL, CACHE_USE_FRESH, CACHE_USE_ERROR,
+	    "without x" },
+	{ "max-age=60, stale-while-revalidate=10", 60, NULL, CACHE_USE_REVALIDATE,
+	    CACHE_USE_FAIL, "RFC 5861 3" },
+	{ "max-age=60, stale-while-revalidate=10", 69, NULL, CACHE_USE_REVALIDATE,
+	    CACHE_USE_FAIL, "" },
+	{ "max-age=60, stale-while-revalidate=10", 70, NULL, CACHE_USE_VALIDATE,
+	    CACHE_USE_FAIL, "over" },
+	{ "max-age=60, stale-while-revalidate=10", 65, "no-cache", CACHE_USE_VALIDATE,
+	    CACHE_USE_FAIL, "" },
+	{ "max-age=60, stale-while-revalidate=10", 65, "only-if-cached",
+	    CACHE_USE_REVALIDATE, CACHE_USE_FAIL, "" },
+	{ "max-age=60, stale-while-revalidate=10, must-revalidate", 65, NULL,
+	    CACHE_USE_VALIDATE, CACHE_USE_FAIL, "the stricter" },
+	{ "s-maxage=60, stale-while-revalidate=10", 65, NULL, CACHE_USE_REVALIDATE,
+	    CACHE_USE_FAIL, "said in one breath" },
+	{ "max-age=60, stale-if-error=10", 69, NULL, CACHE_USE_VALIDATE, CACHE_USE_ERROR,
+	    "RFC 5861 4" },
+	{ "max-age=60, stale-if-error=10", 70, NULL, CACHE_USE_VALIDATE, CACHE_USE_FAIL,
+	    "over" },
+	{ "max-age=60, stale-if-error=10", 69, "no-cache", CACHE_USE_VALIDATE,
+	    CACHE_USE_FAIL, "" },
+	{ "max-age=60, stale-if-error=10, must-revalidate", 61, NULL, CACHE_USE_VALIDATE,
+	    CACHE_USE_FAIL, "" },
+	{ "s-maxage=60, stale-if-error=10", 61, NULL, CACHE_USE_VALIDATE, CACHE_USE_ERROR,
+	    "" },
+	{ "max-age=60", 69, "stale-if-error=10", CACHE_USE_VALIDATE, CACHE_USE_ERROR,
+	    "the client's wish, RFC 5861 4" },
+	{ "s-maxage=60", 69, "stale-if-error=10", CACHE_USE_VALIDATE, CACHE_USE_FAIL,
+	    "5.2.2.10" },
+};
+
 /* An answer with the directives, so many seconds old, for such a request. */
 static void
 uses(void **state)
 {
-	static const struct {
-		const char *answer; /* NULL: nothing stored */
-		int64_t age_s;
-		const char *request;
-		enum cache_use use, failed;
-		const char *why;
-	} rows[] = {
-		{ NULL, 0, NULL, CACHE_USE_FETCH, CACHE_USE_FAIL, "" },
-		{ NULL, 0, "only-if-cached", CACHE_USE_TIMEOUT, CACHE_USE_FAIL,
-		    "5.2.1.7" },
-		{ "max-age=60", 0, NULL, CACHE_USE_FRESH, CACHE_USE_ERROR, "" },
-		{ "max-age=60", 59, NULL, CACHE_USE_FRESH, CACHE_USE_ERROR, "" },
-		{ "max-age=60", 60, NULL, CACHE_USE_VALIDATE, CACHE_USE_FAIL, "4.2" },
-		{ "max-age=60", 60, "only-if-cached", CACHE_USE_TIMEOUT, CACHE_USE_FAIL,
-		    "" },
-		{ "max-age=60", 9, "only-if-cached", CACHE_USE_FRESH, CACHE_USE_ERROR,
-		    "" },
-		{ "max-age=60", 0, "no-cache", CACHE_USE_VALIDATE, CACHE_USE_FAIL,
-		    "5.2.1.4" },
-		{ "max-age=60", 0, "no-cache, only-if-cached", CACHE_USE_TIMEOUT,
-		    CACHE_USE_FAIL, "" },
-		{ "max-age=60", 5, "max-age=5", CACHE_USE_FRESH, CACHE_USE_ERROR,
-		    "5.2.1.1" },
-		{ "max-age=60", 6, "max-age=5", CACHE_USE_VALIDATE, CACHE_USE_ERROR,
-		    "5.2.1.1" },
-		{ "max-age=60", 1, "max-age=0", CACHE_USE_VALIDATE, CACHE_USE_ERROR,
-		    "reload" },
-		{ "max-age=60", 50, "min-fresh=10", CACHE_USE_FRESH, CACHE_USE_ERROR,
-		    "5.2.1.3" },
-		{ "max-age=60", 51, "min-fresh=10", CACHE_USE_VALIDATE, CACHE_USE_ERROR,
-		    "5.2.1.3" },
-		{ "max-age=60", 65, "max-stale=5", CACHE_USE_STALE, CACHE_USE_FAIL,
-		    "5.2.1.2" },
-		{ "max-age=60", 66, "max-stale=5", CACHE_USE_VALIDATE, CACHE_USE_FAIL,
-		    "5.2.1.2" },
-		{ "max-age=60", 99999, "max-stale", CACHE_USE_STALE, CACHE_USE_FAIL,
-		    "5.2.1.2" },
-		{ "max-age=60", 65, "max-stale=5, max-age=60", CACHE_USE_VALIDATE,
-		    CACHE_USE_FAIL, "too old for it anyway" },
-		{ "max-age=60", 65, "max-stale=5, only-if-cached", CACHE_USE_STALE,
-		    CACHE_USE_FAIL, "" },
-		{ "max-age=60, must-revalidate", 65, "max-stale", CACHE_USE_VALIDATE,
-		    CACHE_USE_FAIL, "5.2.2.2" },
-		{ "max-age=60, proxy-revalidate", 65, "max-stale", CACHE_USE_VALIDATE,
-		    CACHE_USE_FAIL, "5.2.2.8" },
-		{ "s-maxage=60", 65, "max-stale", CACHE_USE_VALIDATE, CACHE_USE_FAIL,
-		    "5.2.2.10" },
-		{ "max-age=60, no-cache", 0, NULL, CACHE_USE_VALIDATE, CACHE_USE_FAIL,
-		    "5.2.2.4" },
-		{ "max-age=60, no-cache, stale-if-error=9", 0, NULL, CACHE_USE_VALIDATE,
-		    CACHE_USE_FAIL, "no-cache is the stricter" },
-		{ "max-age=60, no-cache=\"x\"", 0, NULL, CACHE_USE_FRESH, CACHE_USE_ERROR,
-		    "without x" },
-		{ "max-age=60, stale-while-revalidate=10", 60, NULL, CACHE_USE_REVALIDATE,
-		    CACHE_USE_FAIL, "RFC 5861 3" },
-		{ "max-age=60, stale-while-revalidate=10", 69, NULL, CACHE_USE_REVALIDATE,
-		    CACHE_USE_FAIL, "" },
-		{ "max-age=60, stale-while-revalidate=10", 70, NULL, CACHE_USE_VALIDATE,
-		    CACHE_USE_FAIL, "over" },
-		{ "max-age=60, stale-while-revalidate=10", 65, "no-cache",
-		    CACHE_USE_VALIDATE, CACHE_USE_FAIL, "" },
-		{ "max-age=60, stale-while-revalidate=10", 65, "only-if-cached",
-		    CACHE_USE_REVALIDATE, CACHE_USE_FAIL, "" },
-		{ "max-age=60, stale-while-revalidate=10, must-revalidate", 65, NULL,
-		    CACHE_USE_VALIDATE, CACHE_USE_FAIL, "the stricter" },
-		{ "s-maxage=60, stale-while-revalidate=10", 65, NULL,
-		    CACHE_USE_REVALIDATE, CACHE_USE_FAIL, "said in one breath" },
-		{ "max-age=60, stale-if-error=10", 69, NULL, CACHE_USE_VALIDATE,
-		    CACHE_USE_ERROR, "RFC 5861 4" },
-		{ "max-age=60, stale-if-error=10", 70, NULL, CACHE_USE_VALIDATE,
-		    CACHE_USE_FAIL, "over" },
-		{ "max-age=60, stale-if-error=10", 69, "no-cache", CACHE_USE_VALIDATE,
-		    CACHE_USE_FAIL, "" },
-		{ "max-age=60, stale-if-error=10, must-revalidate", 61, NULL,
-		    CACHE_USE_VALIDATE, CACHE_USE_FAIL, "" },
-		{ "s-maxage=60, stale-if-error=10", 61, NULL, CACHE_USE_VALIDATE,
-		    CACHE_USE_ERROR, "" },
-		{ "max-age=60", 69, "stale-if-error=10", CACHE_USE_VALIDATE,
-		    CACHE_USE_ERROR, "the client's wish, RFC 5861 4" },
-		{ "s-maxage=60", 69, "stale-if-error=10", CACHE_USE_VALIDATE,
-		    CACHE_USE_FAIL, "5.2.2.10" },
-	};
 	static const struct cache_rules rules = { 0 }, deaf = { .ignore_requests = true };
 	struct cache_control control;
 	struct cache_life life;
@@ -393,24 +382,27 @@ uses(void **state)
 	(void)state;
 	text_init(&t, 4096);
 	text_init(&request, 4096);
-	for (i = 0; i < COUNT(rows); i++) {
-		const struct cache_life *stored = rows[i].answer != NULL ? &life : NULL;
+	for (i = 0; i < COUNT(use_rows); i++) {
+		const struct cache_life *stored =
+		    use_rows[i].answer != NULL ? &life : NULL;
 
 		text_reset(&t);
 		text_printf(&t, "ETag: \"a\"\nCache-Control: %s%c",
-		    rows[i].answer != NULL ? rows[i].answer : "max-age=1", 0);
+		    use_rows[i].answer != NULL ? use_rows[i].answer : "max-age=1", 0);
 		assert_int_equal(judge(&life, NULL, 200, NULL, t.p), CACHE_STORE_YES);
 		text_reset(&request);
 		text_printf(&request, "Cache-Control: %s%c",
-		    rows[i].request != NULL ? rows[i].request : "", 0);
+		    use_rows[i].request != NULL ? use_rows[i].request : "", 0);
 		cache_control_request(&control, rig_fields(&rig, request.p));
-		now = START + rows[i].age_s * CLOCK_SECOND;
-		if (cache_use(stored, &rules, &control, now) != rows[i].use)
-			fail_msg("%s, %lld s, %s (%s)", rows[i].answer,
-			    (long long)rows[i].age_s, rows[i].request, rows[i].why);
-		if (cache_use_failed(stored, &rules, &control, now) != rows[i].failed)
-			fail_msg("failed: %s, %lld s, %s (%s)", rows[i].answer,
-			    (long long)rows[i].age_s, rows[i].request, rows[i].why);
+		now = START + use_rows[i].age_s * CLOCK_SECOND;
+		if (cache_use(stored, &rules, &control, now) != use_rows[i].use)
+			fail_msg("%s, %lld s, %s (%s)", use_rows[i].answer,
+			    (long long)use_rows[i].age_s, use_rows[i].request,
+			    use_rows[i].why);
+		if (cache_use_failed(stored, &rules, &control, now) != use_rows[i].failed)
+			fail_msg("failed: %s, %lld s, %s (%s)", use_rows[i].answer,
+			    (long long)use_rows[i].age_s, use_rows[i].request,
+			    use_rows[i].why);
 	}
 	/* a route that does not heed requests, but for only-if-cached */
 	assert_int_equal(
