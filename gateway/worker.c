@@ -185,6 +185,7 @@ worker_init(struct thread *t, struct workers *all)
 	id_source_init(&w->ids);
 	text_init(&w->line, LINE_MAX_BYTES);
 	TAILQ_INIT(&w->conns);
+	LIST_INIT(&w->hashing);
 	SLIST_INIT(&w->spare);
 	t->doors = mem_zalloc(all->snapshot->conf->n_listeners * sizeof(*t->doors));
 }

@@ -66,6 +66,7 @@ struct request {
 	struct span ratelimit_policy, ratelimit;	/* fields to send; absent none */
 	struct auth_claim *claim;		/* NULL: not asked */
 	struct job auth_job;
+	LIST_ENTRY(request) hashing;
 	enum inspect_state auth_state;
 
 	struct buf block;			/* the client's body bytes */

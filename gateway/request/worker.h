@@ -31,7 +31,7 @@ struct worker {
 	struct limiter *limiter;
 	struct connlimit *limits;		/* shared */
 	struct job_pool *inspectors, *hashers, *files;	/* shared */
-	unsigned hashing;			/* passwords of ours at the hashers */
+	LIST_HEAD(, request) hashing;		/* whose passwords the hashers have */
 	struct buf_pool *buffers;
 	struct id_source ids;
 	struct tally tally;

@@ -8,8 +8,10 @@
 #include "gateway/request/request.h"
 
 /* Of one worker thread, with the hashers: a flood of wrong passwords must not make
- * a queue that outlives the patience of those who have the right one. */
+ * a queue that outlives the patience of those who have the right one, and no client
+ * may have all places. */
 #define HASHING_MAX 32
+#define HASHING_CLIENT_MAX 4
 
 static void
 forget(void *claim)
@@ -39,7 +41,7 @@ checked(struct job *job)
 	struct request *req;
 
 	req = request_of(job);
-	req->worker->hashing--;
+	LIST_REMOVE(req, hashing);
 	req->auth_state = INSPECT_DONE;
 	request_wake(req);
 }
@@ -53,6 +55,22 @@ refuse(struct request *req)
 	    req->arena, "Basic realm=\"%s\", charset=\"UTF-8\"", req->place->realm);
 	req->refusal.authenticate = span_of(challenge);
 	return (request_refuse(req, 401, "auth", "no valid user and password"));
+}
+
+static bool
+has_place(const struct request *req)
+{
+	const struct request *other;
+	unsigned all, same;
+
+	all = same = 0;
+	LIST_FOREACH(other, &req->worker->hashing, hashing)
+	{
+		all++;
+		if (netaddr_same_ip(&other->client_key, &req->client_key))
+			same++;
+	}
+	return (all < HASHING_MAX && same < HASHING_CLIENT_MAX);
 }
 
 static enum step_rc
@@ -71,12 +89,12 @@ begin(struct request *req)
 	case AUTH_REFUSED: return (refuse(req));
 	case AUTH_HASH: break;
 	}
-	if (req->worker->hashing == HASHING_MAX) {
+	if (!has_place(req)) {
 		req->refusal.retry_after = 1;
 		return (request_refuse(
 		    req, 503, "auth", "too many passwords wait to be checked"));
 	}
-	req->worker->hashing++;
+	LIST_INSERT_HEAD(&req->worker->hashing, req, hashing);
 	req->auth_state = INSPECT_RUNS;
 	req->auth_job.home = req->worker->loop;
 	req->auth_job.run = check;

@@ -400,6 +400,36 @@ def test_check_refuses_weak_hashes(tmp_path, how, said):
 
 
 @needs_htpasswd
+def test_one_client_guessing_keeps_no_other_from_signing_in(gateway, tmp_path):
+    """More guesses at a time than one client has places with the hashers."""
+    path = tmp_path / "users.htpasswd"
+    path.write_text(hashed("joe", "sesame", "-B", "-C", "10"))
+    gw = gateway(threads=1, **config(site("*", [{"allow": "any"}],
+                                          auth={"htpasswd": str(path)})))
+    stop, statuses = threading.Event(), set()
+
+    def sign_in(password, source):
+        field = "Basic " + base64.b64encode(f"joe:{password}".encode()).decode()
+        return gw.raw(request("GET", "/", [("Authorization", field)]), source=source).status
+
+    def guess(number):
+        count = 0
+        while not stop.is_set():
+            statuses.add(sign_in(f"{number}-{count}", "127.0.0.2"))
+            count += 1
+
+    threads = [threading.Thread(target=guess, args=(n,), daemon=True) for n in range(40)]
+    for thread in threads:
+        thread.start()
+    until(lambda: 503 in statuses, 10, "a guess that finds no place")
+    assert sign_in("sesame", "127.0.0.3") == 200
+    stop.set()
+    for thread in threads:
+        thread.join(seconds(20))
+    assert statuses <= {401, 503}
+
+
+@needs_htpasswd
 def test_hashing_holds_nobody_up(gateway, tmp_path):
     """Wrong passwords one after the other, on a gateway with one loop, at a cost of
     about 100 ms each: other requests don't wait for them."""
