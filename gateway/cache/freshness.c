@@ -50,7 +50,7 @@ const char *
 cache_store_text(enum cache_store verdict)
 {
 	static const char *const texts[] = {
-#define CACHE_STORE_TEXT(name, text) [CACHE_##name] = text,
+#define CACHE_STORE_TEXT(name, text) [CACHE_##name] = (text),
 		CACHE_STORE_VERDICTS(CACHE_STORE_TEXT)
 #undef CACHE_STORE_TEXT
 	};

@@ -56,7 +56,7 @@ const char *
 cache_forward_text(enum cache_forward forward)
 {
 	static const char *const texts[] = { [CACHE_FWD_NONE] = "none",
-#define CACHE_FORWARD_TEXT(name, text) [CACHE_FWD_##name] = text,
+#define CACHE_FORWARD_TEXT(name, text) [CACHE_FWD_##name] = (text),
 		CACHE_FORWARDS(CACHE_FORWARD_TEXT)
 #undef CACHE_FORWARD_TEXT
 	};
