@@ -5,6 +5,7 @@ nobase_dist_doc_DATA = \
 	docs/design/architecture.md \
 	docs/design/balancing.md \
 	docs/design/cache.md \
+	docs/design/filters.md \
 	docs/design/layers.md \
 	docs/design/ratelimit.md \
 	docs/design/redis.md \

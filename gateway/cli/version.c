@@ -2,6 +2,7 @@
 /* yett version: what is linked in, and the known holes of the engine. */
 #include "config.h"
 
+#include <brotli/decode.h>
 #include <ev.h>
 #include <getopt.h>
 #include <jansson.h>
@@ -10,6 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <yaml.h>
+#include <zlib.h>
+#include <zstd.h>
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
@@ -28,6 +31,7 @@ static const char HELP[] =
 static void
 print_versions(void)
 {
+	const uint32_t brotli = BrotliDecoderVersion();
 	char crs[64], pcre[64];
 
 	if (!waf_crs_version("", crs, sizeof(crs)))
@@ -42,6 +46,10 @@ print_versions(void)
 	printf("libyaml         %s\n", yaml_get_version_string());
 	printf("jansson         %s\n", jansson_version_str());
 	printf("libmaxminddb    %s\n", MMDB_lib_version());
+	printf("zlib            %s\n", zlibVersion());
+	printf("brotli          %u.%u.%u\n", brotli >> 24, brotli >> 12 & 0xfff,
+	    brotli & 0xfff);
+	printf("zstd            %s\n", ZSTD_versionString());
 	printf("allocator       %s\n", YETT_ALLOCATOR);
 }
 

@@ -4,9 +4,13 @@
 # [FUZZ_SECONDS=60] [FUZZ_TARGETS="uri h1_body"]` runs clang's libFuzzer for that
 # long on each; `make fuzz-merge` puts the inputs it found worth keeping into
 # the corpora of the source tree.
-FUZZ_NAMES = auth ban_record cache_control conf forwarded h1_body h1_request h1_response http_date mask mmdb prefixes proxy_header range redis_reply uri vary waf_body
+FUZZ_NAMES = accept_encoding auth ban_record cache_control conf decode forwarded h1_body h1_request h1_response http_date mask mmdb prefixes proxy_header range redis_reply template uri vary waf_body
 FUZZ_SECONDS = 60
 FUZZ_TARGETS = $(FUZZ_NAMES)
+
+check_PROGRAMS += tests/fuzz/fuzz_accept_encoding
+tests_fuzz_fuzz_accept_encoding_SOURCES = tests/fuzz/fuzz_accept_encoding.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_accept_encoding_LDADD = gateway/filter/libfilter.a gateway/http/libhttp.a gateway/base/libbase.a
 
 check_PROGRAMS += tests/fuzz/fuzz_auth
 tests_fuzz_fuzz_auth_SOURCES = tests/fuzz/fuzz_auth.c $(FUZZ_MAIN)
@@ -25,6 +29,10 @@ tests_fuzz_fuzz_cache_control_LDADD = $(CACHE_FUZZ_LIBS)
 check_PROGRAMS += tests/fuzz/fuzz_conf
 tests_fuzz_fuzz_conf_SOURCES = tests/fuzz/fuzz_conf.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_conf_LDADD = gateway/conf/libconf.a gateway/base/libbase.a $(YAML_LIBS)
+
+check_PROGRAMS += tests/fuzz/fuzz_decode
+tests_fuzz_fuzz_decode_SOURCES = tests/fuzz/fuzz_decode.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_decode_LDADD = gateway/filter/libfilter.a gateway/http/libhttp.a gateway/base/libbase.a $(CODING_LIBS)
 
 check_PROGRAMS += tests/fuzz/fuzz_forwarded
 tests_fuzz_fuzz_forwarded_SOURCES = tests/fuzz/fuzz_forwarded.c $(FUZZ_MAIN)
@@ -70,6 +78,10 @@ tests_fuzz_fuzz_range_LDADD = $(CACHE_FUZZ_LIBS)
 check_PROGRAMS += tests/fuzz/fuzz_redis_reply
 tests_fuzz_fuzz_redis_reply_SOURCES = tests/fuzz/fuzz_redis_reply.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_redis_reply_LDADD = gateway/redis/libredis.a gateway/base/libbase.a $(HIREDIS_LIBS)
+
+check_PROGRAMS += tests/fuzz/fuzz_template
+tests_fuzz_fuzz_template_SOURCES = tests/fuzz/fuzz_template.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_template_LDADD = gateway/filter/libfilter.a gateway/http/libhttp.a gateway/base/libbase.a
 
 check_PROGRAMS += tests/fuzz/fuzz_uri
 tests_fuzz_fuzz_uri_SOURCES = tests/fuzz/fuzz_uri.c $(FUZZ_MAIN)

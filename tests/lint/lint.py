@@ -48,6 +48,9 @@ OWNERS = {
     "hiredis/": ("gateway/redis/",),
     "maxminddb.h": ("geo/",),
     "nghttp2/": ("gateway/http/",),
+    "zlib.h": ("gateway/filter/",),
+    "brotli/": ("gateway/filter/",),
+    "zstd": ("gateway/filter/",),
 }
 EVERY_LIBRARY = ("gateway/cli/version.c", "tests/")
 
