@@ -158,8 +158,7 @@ check_round_trip(enum coding coding, unsigned level, struct span in, size_t piec
 
 	text_init(&packed, 1u << 24);
 	text_init(&plain, 1u << 24);
-	encode(
-	    coding, level, in, piece, piece > 100 ? 1 << 15 : ENCODER_ROOM_MIN, &packed);
+	encode(coding, level, in, piece, &packed);
 	assert_int_equal(
 	    decode(coding, &NO_CAPS, text_span(&packed), piece, &plain), DECODE_END);
 	assert_true(span_eq(text_span(&plain), in));
