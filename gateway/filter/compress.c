@@ -10,7 +10,7 @@ const char *
 compress_why_text(enum compress_why why)
 {
 	static const char *const texts[] = {
-#define COMPRESS_TEXT(id, text) [COMPRESS_##id] = text,
+#define COMPRESS_TEXT(id, text) [COMPRESS_##id] = (text),
 		COMPRESS_WHYS(COMPRESS_TEXT)
 #undef COMPRESS_TEXT
 	};
