@@ -194,13 +194,31 @@ netaddr_to_sockaddr(const struct netaddr *addr, struct sockaddr_storage *ss_r)
 	return (0);
 }
 
+/* inet_ntop goes through printf, which is felt where it is done for each request. */
+static const char *
+ip4_text(const uint8_t ip[4], char *out)
+{
+	char *p = out;
+	unsigned i;
+
+	for (i = 0; i < 4; i++) {
+		if (ip[i] >= 100)
+			*p++ = (char)('0' + ip[i] / 100);
+		if (ip[i] >= 10)
+			*p++ = (char)('0' + ip[i] / 10 % 10);
+		*p++ = (char)('0' + ip[i] % 10);
+		*p++ = i < 3 ? '.' : '\0';
+	}
+	return (out);
+}
+
 const char *
 netaddr_ip_text(const struct netaddr *addr, char out[NETADDR_TEXT_MAX])
 {
 	const char *text = "-";
 
 	switch (addr->family) {
-	case NETADDR_IP4: return (inet_ntop(AF_INET, addr->ip, out, NETADDR_TEXT_MAX));
+	case NETADDR_IP4: return (ip4_text(addr->ip, out));
 	case NETADDR_IP6: return (inet_ntop(AF_INET6, addr->ip, out, NETADDR_TEXT_MAX));
 	case NETADDR_UNIX: text = "unix"; break;
 	case NETADDR_NONE: break;

@@ -5,6 +5,7 @@
 #include "gateway/base/netaddr.h"
 
 #include <netinet/in.h>
+#include <arpa/inet.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
@@ -291,10 +292,29 @@ test_cut(void **state)
 	}
 }
 
+/* Every byte at every place, as inet_ntop has it. */
+static void
+test_ip4_text(void **state)
+{
+	struct netaddr addr = { .family = NETADDR_IP4 };
+	char text[NETADDR_TEXT_MAX], known[INET_ADDRSTRLEN];
+	unsigned at, value;
+
+	(void)state;
+	for (at = 0; at < 4; at++)
+		for (value = 0; value < 256; value++) {
+			addr.ip[at] = (uint8_t)value;
+			assert_non_null(
+			    inet_ntop(AF_INET, addr.ip, known, sizeof(known)));
+			assert_string_equal(netaddr_ip_text(&addr, text), known);
+		}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_ip4_text),
 		cmocka_unit_test(test_parse),
 		cmocka_unit_test(test_parse_ip),
 		cmocka_unit_test(test_sockaddr),
