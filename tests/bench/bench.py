@@ -435,7 +435,7 @@ def markdown(what, table):
         head += [f"{names[0]} ÷ this: requests/s", "CPU"]
     lines = [f"## {what}", "", "| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     for kind, row in table.items():
-        for name in names:
+        for name in [n for n in names if n in row]:
             cells = [kind, name] + [number(row[name][c]) for c in columns]
             if ratio:
                 cells += [f"{row[names[0]][c] / row[name][c]:.2f}" if row[name][c] else "-"

@@ -65,12 +65,12 @@ class Redis:
                    if s.startswith(("cmdstat_evalsha:", "cmdstat_eval:")))
 
 
-def yett(bench, origin, name, key, redis=None):
-    """Yett as in the plain comparison, with one limit."""
+def yett(bench, origin, name, key, redis=None, waf=False):
+    """Yett as in the plain comparison or in that of the WAF, with one limit."""
     more = f"limits:\n  all: {LIMIT % key}\n"
     if redis:
         more += f'redis: {{ url: "{redis.url}" }}\n'
-    return bench.proxy_yett(origin, False, name, more=more, site="    limits: [all]\n",
+    return bench.proxy_yett(origin, waf, name, more=more, site="    limits: [all]\n",
                             socket="control.sock")
 
 
@@ -104,6 +104,12 @@ def haproxy(bench, origin, name, kind, sample):
     return bench.proxy_haproxy(origin, name, lines)
 
 
+def end(bench, servers):
+    for server in servers:
+        server.stop()
+        bench.servers.remove(server)
+
+
 def measure(bench, free_port):
     """kind -> server -> medians; and the trips to Redis per request."""
     origin = bench.origin()
@@ -122,9 +128,13 @@ def measure(bench, free_port):
         trips[kind] = per_request(bench, shared, redis)
         redis.forget()
         table[kind] = {name.removesuffix(f"-{kind}"): row for name, row in rows["get"].items()}
-        for server in servers:
-            server.stop()
-            bench.servers.remove(server)
+        end(bench, servers)
+        servers = [bench.proxy_yett(origin, True, f"no-limit-{kind}-waf"),
+                   yett(bench, origin, f"shared-{kind}-waf", key, redis, waf=True)]
+        rows = bench.compare(servers, ["get"], script)
+        table[f"{kind}, with the WAF"] = {
+            name.split(f"-{kind}")[0]: row for name, row in rows["get"].items()}
+        end(bench, servers)
     bench.stop()
     table["trips"] = trips
     return table
