@@ -8,15 +8,15 @@ enum step_rc
 step_identity(struct request *req)
 {
 	const struct identity *identity;
-	struct conn *c;
+	enum identity_rc rc;
 
-	c = req->conn;
 	identity = req->snap->identity;
-	if (identity_find(identity, &c->client, &req->http.fields, &req->client) ==
-	    IDENTITY_BAD)
+	rc = identity_find(identity, &req->conn->client, &req->http.fields, &req->client);
+	if (rc == IDENTITY_BAD)
 		log_debug(
 		    "identity", "%s: a trusted proxy names no readable client", req->id);
-	req->client_key = identity_key(identity, &req->client);
+	if (rc != IDENTITY_PEER) /* the peer's key is there since the request is */
+		req->client_key = identity_key(identity, &req->client);
 	request_locate(req);
 	return (STEP_NEXT);
 }
