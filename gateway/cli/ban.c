@@ -58,21 +58,6 @@ finish(void)
 	return (CLI_SYSTEM);
 }
 
-static const char *
-text_of(const json_t *object, const char *key)
-{
-	const char *text;
-
-	text = json_string_value(json_object_get(object, key));
-	return (text != NULL ? text : "-");
-}
-
-static long long
-number_of(const json_t *object, const char *key)
-{
-	return ((long long)json_integer_value(json_object_get(object, key)));
-}
-
 /* --- list ----------------------------------------------------------------- */
 
 static const char *
@@ -128,18 +113,18 @@ print_list(const json_t *answer)
 	    "reason");
 	json_array_foreach(bans, i, ban)
 	{
-		printf("%-43s %-10s %5lld %-8s ", text_of(ban, "client"),
-		    rest_text(number_of(ban, "seconds_left"), rest),
-		    number_of(ban, "level"), text_of(ban, "by"));
-		printf("%-16s ", text_of(ban, "node"));
-		if (strcmp(text_of(ban, "mode"), "shadow") == 0)
+		printf("%-43s %-10s %5lld %-8s ", control_text(ban, "client"),
+		    rest_text(control_number(ban, "seconds_left"), rest),
+		    control_number(ban, "level"), control_text(ban, "by"));
+		printf("%-16s ", control_text(ban, "node"));
+		if (strcmp(control_text(ban, "mode"), "shadow") == 0)
 			printf("(shadow) ");
-		print_plain(text_of(ban, "reason"));
+		print_plain(control_text(ban, "reason"));
 		putchar('\n');
 		print_ids(json_object_get(ban, "ids"));
 	}
-	if (number_of(answer, "left_out") > 0)
-		printf("and %lld more\n", number_of(answer, "left_out"));
+	if (control_number(answer, "left_out") > 0)
+		printf("and %lld more\n", control_number(answer, "left_out"));
 }
 
 /* --- commands ------------------------------------------------------------- */
@@ -206,8 +191,8 @@ ban_add(const struct ban_options *o, const char *client)
 	answer = ask(o, question, &rc);
 	if (answer == NULL)
 		return (rc);
-	printf("%s is banned until %s\n", text_of(answer, "client"),
-	    text_of(answer, "until"));
+	printf("%s is banned until %s\n", control_text(answer, "client"),
+	    control_text(answer, "until"));
 	json_decref(answer);
 	return (finish());
 }
@@ -229,9 +214,9 @@ ban_lift(const struct ban_options *o, const char *client)
 	if (answer == NULL)
 		return (rc);
 	if (o->all)
-		printf("%lld bans lifted\n", number_of(answer, "lifted"));
+		printf("%lld bans lifted\n", control_number(answer, "lifted"));
 	else
-		printf("%s is not banned any more\n", text_of(answer, "client"));
+		printf("%s is not banned any more\n", control_text(answer, "client"));
 	json_decref(answer);
 	return (finish());
 }

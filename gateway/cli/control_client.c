@@ -180,6 +180,21 @@ control_ask(const struct control_target *target, json_t *question, json_t **answ
 	return (code);
 }
 
+const char *
+control_text(const json_t *object, const char *key)
+{
+	const char *text;
+
+	text = json_string_value(json_object_get(object, key));
+	return (text != NULL ? text : "-");
+}
+
+long long
+control_number(const json_t *object, const char *key)
+{
+	return ((long long)json_integer_value(json_object_get(object, key)));
+}
+
 int
 control_failed(const char *command, const struct err *e)
 {

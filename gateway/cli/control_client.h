@@ -19,6 +19,9 @@ struct control_target { const char *socket, *config; };
  * ERR_FORMAT: an answer that is none; ERR_RANGE: the gateway refused, its words. */
 enum err_code control_ask(const struct control_target *, json_t *question,
     json_t **answer_r, struct err *);
+/* A member of an answer: its text, "-" where it has none; its number, or 0. */
+const char *control_text(const json_t *object, const char *key);
+long long control_number(const json_t *object, const char *key);
 /* Prints the error, returns the exit code that goes with it. */
 int control_failed(const char *command, const struct err *);
 

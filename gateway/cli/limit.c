@@ -38,15 +38,6 @@ usage(const char *problem, const char *argument)
 	return (CLI_USAGE);
 }
 
-static const char *
-text_of(const json_t *object, const char *key)
-{
-	const char *text;
-
-	text = json_string_value(json_object_get(object, key));
-	return (text != NULL ? text : "-");
-}
-
 static json_t *
 make_question(const char *command, char **words, int n)
 {
@@ -88,11 +79,11 @@ print_shown(const json_t *answer)
 	long long burst = json_integer_value(json_object_get(answer, "burst"));
 	double denied = json_number_value(json_object_get(here, "denied_for_seconds"));
 
-	printf("%-8s %s, %s, burst %lld\n", "limit", text_of(answer, "limit"),
-	    text_of(answer, "rate"), burst);
-	printf("%-8s %s\n", "key", text_of(answer, "key"));
+	printf("%-8s %s, %s, burst %lld\n", "limit", control_text(answer, "limit"),
+	    control_text(answer, "rate"), burst);
+	printf("%-8s %s\n", "key", control_text(answer, "key"));
 	if (json_object_get(redis, "problem") != NULL) {
-		printf("%-8s %s\n", "redis", text_of(redis, "problem"));
+		printf("%-8s %s\n", "redis", control_text(redis, "problem"));
 	} else if (json_is_object(redis)) {
 		print_bucket("redis", redis, burst);
 		putchar('\n');
@@ -118,7 +109,7 @@ finish(const json_t *answer)
 	}
 	if (json_object_get(redis, "problem") == NULL)
 		return (CLI_OK);
-	fprintf(stderr, "yett limit: Redis: %s\n", text_of(redis, "problem"));
+	fprintf(stderr, "yett limit: Redis: %s\n", control_text(redis, "problem"));
 	return (CLI_BAD_INPUT);
 }
 
@@ -138,7 +129,7 @@ ask(const struct control_target *target, bool as_json, char **words, int n)
 		json_dumpf(answer, stdout, JSON_INDENT(2));
 		putchar('\n');
 	} else if (resets) {
-		printf("%s starts over\n", text_of(answer, "key"));
+		printf("%s starts over\n", control_text(answer, "key"));
 	} else {
 		print_shown(answer);
 	}

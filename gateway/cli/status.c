@@ -32,21 +32,6 @@ usage(const char *problem, const char *argument)
 	return (CLI_USAGE);
 }
 
-static const char *
-text_of(const json_t *object, const char *key)
-{
-	const char *text;
-
-	text = json_string_value(json_object_get(object, key));
-	return (text != NULL ? text : "-");
-}
-
-static long long
-number_of(const json_t *object, const char *key)
-{
-	return ((long long)json_integer_value(json_object_get(object, key)));
-}
-
 /* "shared for 3 h 12 min" */
 static void
 print_age(long long seconds)
@@ -64,10 +49,10 @@ print_age(long long seconds)
 static void
 print_state(const char *label, const json_t *object, const char *key)
 {
-	printf("%-14s %s for ", label, text_of(object, key));
-	print_age(number_of(object, "age_seconds"));
+	printf("%-14s %s for ", label, control_text(object, key));
+	print_age(control_number(object, "age_seconds"));
 	if (json_is_string(json_object_get(object, "reason")))
-		printf(", %s", text_of(object, "reason"));
+		printf(", %s", control_text(object, "reason"));
 }
 
 static void
@@ -81,10 +66,10 @@ print_limits(const json_t *limits)
 	printf("\n%-20s %10s %12s %12s %10s %10s\n", "limit", "rate", "allowed", "denied",
 	    "shadowed", "degraded");
 	json_array_foreach(limits, i, limit)
-	    printf("%-20s %10s %12lld %12lld %10lld %10lld\n", text_of(limit, "name"),
-		text_of(limit, "rate"), number_of(limit, "allowed"),
-		number_of(limit, "denied"), number_of(limit, "shadowed"),
-		number_of(limit, "degraded"));
+	    printf("%-20s %10s %12lld %12lld %10lld %10lld\n",
+		control_text(limit, "name"), control_text(limit, "rate"),
+		control_number(limit, "allowed"), control_number(limit, "denied"),
+		control_number(limit, "shadowed"), control_number(limit, "degraded"));
 }
 
 static void
@@ -97,10 +82,11 @@ print_files(const json_t *files)
 		puts("\nfiles");
 	json_array_foreach(files, i, file)
 	{
-		printf("  %s, read %s\n", text_of(file, "path"), text_of(file, "loaded"));
+		printf("  %s, read %s\n", control_text(file, "path"),
+		    control_text(file, "loaded"));
 		if (json_is_true(json_object_get(file, "stale")))
 			printf("    the one on disk is refused: %s\n",
-			    text_of(file, "problem"));
+			    control_text(file, "problem"));
 	}
 }
 
@@ -125,7 +111,7 @@ print_reasons(const char *label, json_t *reasons)
 static void
 print_requests(const json_t *requests)
 {
-	printf("%-14s %lld\n", "requests", number_of(requests, "answered"));
+	printf("%-14s %lld\n", "requests", control_number(requests, "answered"));
 	print_reasons("blocked", json_object_get(requests, "blocked"));
 	print_reasons("detected", json_object_get(requests, "detected"));
 }
@@ -135,7 +121,7 @@ print_log(const char *label, const json_t *log)
 {
 	if (json_is_object(log))
 		printf("%-14s %lld lines, %lld dropped\n", label,
-		    number_of(log, "written"), number_of(log, "dropped"));
+		    control_number(log, "written"), control_number(log, "dropped"));
 }
 
 static void
@@ -147,23 +133,23 @@ print_status(const json_t *s)
 	bans = json_object_get(s, "bans");
 	redis = json_object_get(s, "redis");
 	keys = json_object_get(s, "limit_keys");
-	printf("%-14s %s, yett %s, since %s\n", "node", text_of(s, "node"),
-	    text_of(s, "version"), text_of(s, "started"));
+	printf("%-14s %s, yett %s, since %s\n", "node", control_text(s, "node"),
+	    control_text(s, "version"), control_text(s, "started"));
 	printf("%-14s %lld, %lld worker threads\n", "connections",
-	    number_of(s, "connections"), number_of(s, "threads"));
+	    control_number(s, "connections"), control_number(s, "threads"));
 	print_requests(json_object_get(s, "requests"));
 	print_state("limits", json_object_get(s, "sharing"), "state");
-	nodes = number_of(json_object_get(s, "sharing"), "nodes");
+	nodes = control_number(json_object_get(s, "sharing"), "nodes");
 	printf(", %lld gateway%s\n", nodes, nodes == 1 ? "" : "s");
-	printf("%-14s %lld, room for %lld\n", "limit keys", number_of(keys, "used"),
-	    number_of(keys, "room"));
+	printf("%-14s %lld, room for %lld\n", "limit keys", control_number(keys, "used"),
+	    control_number(keys, "room"));
 	if (json_is_object(redis)) {
 		print_state("redis", redis, "link");
 		putchar('\n');
 	}
 	printf("%-14s %lld, %lld in shadow, %lld on the way\n", "bans",
-	    number_of(bans, "bans"), number_of(bans, "shadow"),
-	    number_of(bans, "watched"));
+	    control_number(bans, "bans"), control_number(bans, "shadow"),
+	    control_number(bans, "watched"));
 	print_log("access log", json_object_get(s, "access_log"));
 	print_log("audit log", json_object_get(s, "audit_log"));
 	print_limits(json_object_get(s, "limits"));
