@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "gateway/base/netaddr.h"
+#include "gateway/conf/answers.h"
 #include "gateway/conf/controls.h"
 #include "gateway/conf/policy.h"
 #include "gateway/conf/problem.h"
@@ -44,6 +45,11 @@ struct conf_server {
 	uint16_t port;
 	const char *unix_path;		/* "http://unix:/path", else "" */
 	uint32_t weight;
+	bool backup;
+};
+
+enum conf_balance {
+	CONF_ROUND_ROBIN, CONF_LEAST_CONNECTIONS, CONF_RANDOM_TWO, CONF_CONSISTENT_HASH,
 };
 
 struct conf_pool {
@@ -57,7 +63,32 @@ struct conf_pool {
 		const char *server_name;	/* "": the host of the url */
 		const char *certificate, *key;	/* client certificate, or "" */
 	} tls;
+	enum conf_balance balance;
+	const char *hash_on;		/* as written; "" only without consistent_hash */
+	struct conf_key hash_key;	/* the same, taken apart */
+	uint32_t bound;			/* consistent_hash: percent of the fair share */
+	struct {
+		const char *cookie;	/* "": none */
+		const char *key_file;	/* secret all gateways share, or "" */
+	} sticky;
+	struct {
+		bool present;		/* else nobody is checked */
+		const char *path, *host;	/* host "": that of the url */
+		int64_t interval, timeout;
+		uint32_t rise, fall;
+		const char *status;	/* as written: "200-399" */
+		uint16_t status_low, status_high;
+	} health;
+	struct {
+		bool present;		/* else nobody is ejected */
+		uint32_t failures;
+		int64_t within, eject;
+		uint32_t max_percent;	/* of the servers, out at once */
+	} outlier;
+	int64_t slow_start;
 	uint32_t retries;
+	uint32_t max_connections;	/* to one server, of all threads; 0: no bound */
+	struct { uint32_t length; int64_t wait; } queue;
 	struct { int64_t connect, first_byte, idle; } timeouts;
 	struct { uint32_t connections; int64_t idle; } keepalive;
 };
@@ -67,11 +98,15 @@ struct conf_route {
 	const char *path;		/* as written: "/x/", "=/x", "~ regex" */
 	struct conf_strings methods;	/* none: the site's */
 	const char *policy, *pool;	/* "": the site's; policy may be "off" */
-	bool has_limits, has_access, has_auth;	/* else the site's */
+	/* else the site's */
+	bool has_limits, has_access, has_auth, has_cache, has_compress, has_headers;
 	struct conf_strings limits;
 	struct conf_access_rule *access;
 	size_t n_access;
 	struct conf_auth auth;
+	struct conf_cache_use cache;
+	struct conf_compress compress;
+	struct conf_headers headers;
 };
 
 struct conf_site {
@@ -84,6 +119,10 @@ struct conf_site {
 	size_t n_access;
 	struct conf_auth auth;
 	enum conf_client_certificate client_certificate;
+	struct conf_cache_use cache;
+	struct conf_compress compress;
+	struct conf_headers headers;
+	const char *error_pages;	/* folder of the operator's own, or "" */
 	struct conf_route *routes;
 	size_t n_routes;
 };
@@ -119,6 +158,7 @@ struct conf {
 	size_t n_pools;
 	struct conf_policy *policies;
 	size_t n_policies;
+	struct { uint64_t memory, max_object; } cache;
 	struct conf_site *sites;
 	size_t n_sites;
 	struct {

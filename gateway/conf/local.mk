@@ -1,5 +1,6 @@
 noinst_LIBRARIES += gateway/conf/libconf.a
 gateway_conf_libconf_a_SOURCES = \
+	gateway/conf/answers.h \
 	gateway/conf/checks.c \
 	gateway/conf/conf.h \
 	gateway/conf/controls.h \
