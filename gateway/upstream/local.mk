@@ -6,6 +6,8 @@ gateway_upstream_libupstream_a_SOURCES = \
 	gateway/upstream/maglev.c gateway/upstream/maglev.h \
 	gateway/upstream/outlier.c gateway/upstream/outlier.h \
 	gateway/upstream/pool.c gateway/upstream/pool.h \
+	gateway/upstream/server.h \
+	gateway/upstream/set.h \
 	gateway/upstream/slow_start.c gateway/upstream/slow_start.h \
 	gateway/upstream/sticky.c gateway/upstream/sticky.h \
 	gateway/upstream/turns.c gateway/upstream/turns.h \
