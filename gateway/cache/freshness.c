@@ -47,7 +47,7 @@ status_traits(uint16_t status)
 }
 
 const char *
-cache_store_text(enum cache_store verdict)
+cache_store_text(enum cache_verdict verdict)
 {
 	static const char *const texts[] = {
 #define CACHE_STORE_TEXT(name, text) [CACHE_##name] = (text),
@@ -143,7 +143,7 @@ has_validator(const struct http_fields *answer)
 }
 
 /* What the directives forbid (RFC 9111 3 and 3.5). */
-static enum cache_store
+static enum cache_verdict
 judge_control(const struct cache_exchange *x, const struct cache_control *control)
 {
 	bool understood = cache_control_has(control, CC_MUST_UNDERSTAND);
@@ -162,7 +162,7 @@ judge_control(const struct cache_exchange *x, const struct cache_control *contro
 }
 
 /* What the rest of the answer forbids. */
-static enum cache_store
+static enum cache_verdict
 judge_answer(const struct cache_rules *rules, const struct cache_exchange *x,
     const struct cache_control *control)
 {
@@ -195,12 +195,12 @@ fill_life(struct cache_life *life, const struct cache_exchange *x,
 	life->no_client_stale = control->s_maxage != CACHE_ABSENT;
 }
 
-enum cache_store
+enum cache_verdict
 cache_judge(struct cache_life *life_r, const struct cache_rules *rules,
     const struct cache_exchange *x)
 {
 	struct cache_control control, request;
-	enum cache_store verdict;
+	enum cache_verdict verdict;
 
 	memset(life_r, 0, sizeof(*life_r));
 	if (!span_eq(x->method, SPAN("GET")))

@@ -43,12 +43,12 @@ struct cache_rules {
 	V(STORE_TAGS, "Surrogate-Key is too long")			\
 	V(STORE_STALE, "never fresh, nothing to validate it by")
 
-enum cache_store {
+enum cache_verdict {
 #define CACHE_STORE_ENUM(name, text)	CACHE_##name,
 	CACHE_STORE_VERDICTS(CACHE_STORE_ENUM)
 #undef CACHE_STORE_ENUM
 };
-const char *cache_store_text(enum cache_store);
+const char *cache_store_text(enum cache_verdict);
 
 /* One exchange with the origin. */
 struct cache_exchange {
@@ -75,7 +75,7 @@ struct cache_life {
  * Only GET is stored. 206, 304, 412 and 416 are not (they answer a range or a
  * condition), nor is what has Content-Range. That the content came completely is
  * the caller's to see: what is cut off must never be served as whole. */
-enum cache_store cache_judge(struct cache_life *life_r, const struct cache_rules *,
+enum cache_verdict cache_judge(struct cache_life *life_r, const struct cache_rules *,
     const struct cache_exchange *);
 
 /* Does this field of an answer belong to what is stored? Not so hop-by-hop fields,

@@ -6,6 +6,7 @@ gateway_cache_libcache_a_SOURCES = \
 	gateway/cache/freshness.c gateway/cache/freshness.h \
 	gateway/cache/key.c gateway/cache/key.h \
 	gateway/cache/list.c gateway/cache/list.h \
+	gateway/cache/object.h gateway/cache/store.h \
 	gateway/cache/range.c gateway/cache/range.h \
 	gateway/cache/status.c gateway/cache/status.h \
 	gateway/cache/validate.c gateway/cache/validate.h \

@@ -24,7 +24,7 @@
 #define LATER "Wed, 18 Nov 2026 11:23:20 GMT"
 #define BEFORE "Wed, 18 Nov 2026 10:50:00 GMT" /* 1000 s before */
 
-static enum cache_store
+static enum cache_verdict
 judge(struct cache_life *life, const struct cache_rules *rules, uint16_t status,
     const char *request, const char *answer)
 {
@@ -44,7 +44,7 @@ judge(struct cache_life *life, const struct cache_rules *rules, uint16_t status,
 static const struct {
 	uint16_t status;
 	const char *request, *answer;
-	enum cache_store verdict;
+	enum cache_verdict verdict;
 	const char *why;
 } stored_rows[] = {
 	{ 200, NULL, "Cache-Control: max-age=60", CACHE_STORE_YES, "plain" },
@@ -129,7 +129,7 @@ static void
 storing(void **state)
 {
 	struct cache_life life;
-	enum cache_store verdict;
+	enum cache_verdict verdict;
 	size_t i;
 
 	(void)state;
