@@ -75,7 +75,7 @@ settle_framing(struct request *req)
 {
 	const struct http_response *r;
 
-	r = &req->origin.response;
+	r = req->response;
 	req->answer_bodyless = r->framing == H1_NO_BODY;
 	req->answer_chunked =
 	    (r->framing == H1_CHUNKED || r->framing == H1_UNTIL_CLOSE) &&
@@ -88,12 +88,12 @@ settle_framing(struct request *req)
 }
 
 void
-answer_from_origin(struct request *req)
+answer_head(struct request *req)
 {
 	const struct http_response *r;
 	struct text *head;
 
-	r = &req->origin.response;
+	r = req->response;
 	head = &req->answer;
 	settle_framing(req);
 	req->answer_status = r->status;

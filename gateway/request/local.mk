@@ -15,6 +15,8 @@ gateway_request_librequest_a_SOURCES = \
 	gateway/request/sender.c \
 	gateway/request/sender.h \
 	gateway/request/snapshot.h \
+	gateway/request/source.c \
+	gateway/request/source.h \
 	gateway/request/spool.c \
 	gateway/request/spool.h \
 	gateway/request/step.h \

@@ -86,7 +86,7 @@ struct request {
 	enum hold_state hold;
 	struct text held;			/* response body under inspection */
 	uint64_t hold_bytes;			/* how much of it the WAF wants */
-	size_t held_sent;
+	size_t held_sent;			/* of it, in `out` or gone */
 	struct job inspect;
 	enum inspect_state inspect_state;
 	bool long_inspection;
@@ -94,6 +94,7 @@ struct request {
 
 	struct exchange origin;
 	const char *origin_text;		/* whom it was asked of; NULL: nobody */
+	const struct http_response *response;	/* to be given; NULL: none yet */
 
 	struct sender out;			/* to the client */
 	struct text answer;			/* its head, interim ones too */

@@ -4,6 +4,7 @@
 
 #include "gateway/request/answer.h"
 #include "gateway/request/request.h"
+#include "gateway/request/source.h"
 
 #define PIECES_PER_RUN 32 /* of an answer, about a megabyte */
 
@@ -61,20 +62,11 @@ next_piece(struct request *req)
 {
 	struct span piece;
 
-	if (req->held_sent < req->held.n) {
-		put_piece(
-		    req, span_cut(text_span(&req->held), req->held_sent, req->held.n));
-		req->held_sent = req->held.n;
-		req->piece_out = true;
-		if (req->origin.body_done)
-			end_body(req);
-		return (STEP_NEXT);
-	}
-	switch (exchange_body(req, &piece)) {
+	switch (source_piece(req, &piece)) {
 	case EXCHANGE_OK:
 		put_piece(req, piece);
 		req->piece_out = true;
-		if (req->origin.body_done)
+		if (source_is_done(req))
 			end_body(req);
 		return (STEP_NEXT);
 	case EXCHANGE_END: end_body(req); return (STEP_NEXT);
@@ -119,7 +111,7 @@ step_deliver(struct request *req)
 			return (rc);
 		}
 		if (req->piece_out)
-			exchange_body_used(req);
+			source_used(req);
 		req->piece_out = false;
 		req->answer_bytes += req->piece_bytes;
 		req->piece_bytes = 0;

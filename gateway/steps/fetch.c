@@ -31,7 +31,9 @@ step_fetch(struct request *req)
 		switch (exchange_head(req)) {
 		case EXCHANGE_INTERIM: pass_interim(req); continue;
 		case EXCHANGE_WAIT: conn_watch(req->conn); return (STEP_WAIT);
-		case EXCHANGE_OK: return (STEP_NEXT);
+		case EXCHANGE_OK:
+			req->response = &req->origin.response;
+			return (STEP_NEXT);
 		case EXCHANGE_REFUSED: return (STEP_REPLY);
 		case EXCHANGE_CLIENT_GONE: return (STEP_CLOSE);
 		case EXCHANGE_NONE: return (refuse_upstream(req, 503));

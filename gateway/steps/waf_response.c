@@ -14,10 +14,10 @@ inspect_head(struct request *req)
 	const struct http_response *r;
 	int64_t began;
 
-	r = &req->origin.response;
+	r = req->response;
 	req->hold = HOLD_DONE;
 	if (req->txn == NULL) {
-		answer_from_origin(req);
+		answer_head(req);
 		return (STEP_NEXT);
 	}
 	began = clock_mono_us();
@@ -26,7 +26,7 @@ inspect_head(struct request *req)
 	req->waf_us += clock_mono_us() - began;
 	if (waf_call_judge(req) != STEP_NEXT)
 		return (STEP_REPLY);
-	answer_from_origin(req);
+	answer_head(req);
 	if (req->hold_bytes > 0) {
 		text_init(&req->held,
 		    (size_t)req->hold_bytes + 2 * req->snap->limits.header_bytes);

@@ -101,6 +101,7 @@ rig_answer(struct request_rig *rig, const char *head)
 	r->framing = x->head.framing;
 	r->content_length = x->head.content_length;
 	http_fields_mark_hops(&r->fields);
+	rig->req->response = r;
 }
 
 char *

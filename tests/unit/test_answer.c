@@ -111,7 +111,7 @@ test_rows(void **state)
 		row = &rows[i];
 		req = rig_request(&rig, row->request);
 		rig_answer(&rig, row->origin);
-		answer_from_origin(req);
+		answer_head(req);
 		if (!span_eq(text_span(&req->answer), span_of(row->out)))
 			fail_msg("%s:\n%.*s\nnot\n%s", row->why,
 			    SPAN_FMT(text_span(&req->answer)), row->out);
@@ -137,7 +137,7 @@ test_date_is_added(void **state)
 	(void)state;
 	req = rig_request(&rig, GET);
 	rig_answer(&rig, "HTTP/1.1 200 OK" N "Content-Length: 0" N N);
-	answer_from_origin(req);
+	answer_head(req);
 	assert_true(has(req, N "Date: "));
 	assert_true(has(req, " GMT" N));
 }
@@ -151,7 +151,7 @@ test_drain_closes(void **state)
 	req = rig_request(&rig, GET);
 	rig_answer(&rig, OK "Content-Length: 0" N N);
 	rig.worker.draining = true;
-	answer_from_origin(req);
+	answer_head(req);
 	rig.worker.draining = false;
 	assert_true(has(req, N CLOSE));
 	assert_false(req->keepalive);

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where the body of an answer comes from. */
+#include "config.h"
+
+#include "gateway/request/source.h"
+
+#include "gateway/request/request.h"
+
+enum exchange_rc
+source_piece(struct request *req, struct span *piece_r)
+{
+	if (req->held_sent < req->held.n) {
+		*piece_r = span_cut(text_span(&req->held), req->held_sent, req->held.n);
+		req->held_sent = req->held.n;
+		return (EXCHANGE_OK);
+	}
+	return (exchange_body(req, piece_r));
+}
+
+void
+source_used(struct request *req)
+{
+	exchange_body_used(req);
+}
+
+bool
+source_is_done(const struct request *req)
+{
+	return (req->origin.body_done);
+}
