@@ -21,8 +21,8 @@ command -v npm >/dev/null 2>&1 || packages_test="$packages_test npm"
 packages_ci="clang clang-format clang-tidy libmimalloc-dev mandoc pmccabe pyflakes3
 	shellcheck"
 # shellcheck disable=SC2034
-packages_bench="haproxy libmimalloc-dev libnginx-mod-http-modsecurity nginx
-	redis-server wrk"
+packages_bench="haproxy hitch libmimalloc-dev libnginx-mod-http-modsecurity nginx
+	openssl redis-server varnish wrk"
 
 # packages_missing PACKAGE...: prints those that are not installed
 packages_missing()
@@ -62,7 +62,7 @@ packages_bring()
 {
 	local policy=/usr/sbin/policy-rc.d unit new=
 
-	for unit in haproxy nginx redis-sentinel redis-server; do
+	for unit in haproxy hitch nginx redis-sentinel redis-server varnish varnishncsa; do
 		[ -e "/lib/systemd/system/$unit.service" ] || new="$new $unit"
 	done
 	if [ ! -e "$policy" ]; then

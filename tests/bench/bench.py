@@ -3,7 +3,9 @@
 """`make bench`: Yett beside what one would run instead, in one go.
 
     --what waf         Yett and nginx + libnginx-mod-http-modsecurity, same CRS rules
-    --what proxy       Yett without the WAF, nginx and haproxy as plain proxies
+    --what proxy       Yett without the WAF, nginx and haproxy as plain proxies; see bodies.py
+    --what cache       hits in Yett, nginx's proxy_cache and Varnish; see cached.py
+    --what memory      what the cache takes up after many distinct objects; see memory.py
     --what allocator   Yett built with each allocator (--binary NAME=PATH for each)
     --what isolation   small GETs alone, then beside JSON bodies that are long to inspect
     --what limits      a rate limit shared through Redis against none; see limits.py
@@ -27,14 +29,29 @@ import sys
 import tempfile
 import threading
 import time
+from typing import NamedTuple
 from urllib.parse import urlencode
 
+import bodies
+import cached
 import limits
+import memory
 
 CRS_SETUP = "/etc/modsecurity/crs/crs-setup.conf"
 CRS_RULES = "/usr/share/modsecurity-crs/rules"
 MODSECURITY_CONF = "/etc/nginx/modsecurity.conf"
+MODSECURITY = "libnginx-mod-http-modsecurity"
 MODSECURITY_MODULE = "/usr/lib/nginx/modules/ngx_http_modsecurity_module.so"
+CIPHERS = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
+NEEDS = {                       # packages; programs have their names, or theirs and a d
+    "waf": ("nginx", "wrk", MODSECURITY),
+    "proxy": ("nginx", "wrk", "haproxy"),
+    "cache": ("nginx", "wrk", "varnish", "hitch"),
+    "memory": ("nginx", "wrk"),
+    "allocator": ("nginx", "wrk"),
+    "isolation": ("nginx", "wrk", MODSECURITY),
+    "limits": ("nginx", "wrk", "haproxy", "redis-server"),
+}
 TICKS = os.sysconf("SC_CLK_TCK")
 
 BROWSER = {
@@ -49,8 +66,20 @@ BROWSER = {
 }
 
 
+class Kind(NamedTuple):
+    """One kind of request."""
+    method: str = "GET"
+    target: str = "/"
+    fields: dict = {}
+    body: str = ""
+    status: int = 200
+    connections: int = 16
+    tls: bool = False
+    longer: int = 1         # so many rounds' time: where few are answered
+
+
 def kinds():
-    """name -> (method, target, fields, body, expected status, connections)"""
+    """What the WAF is asked: name -> kind."""
     query = urlencode({"q": "blue tea pot", "page": "2", "sort": "price", "category": "kitchen",
                        "colour": "dark blue", "max": "45.50"})
     form = urlencode({f"field{i}": ("A few plain words about the order number %d, " % i) * 2 +
@@ -58,13 +87,14 @@ def kinds():
     items = [{"id": i, "name": f"tea pot number {i}", "price": 12.5 + i, "stock": i * 3,
               "colour": "dark blue", "note": "one of the nice ones"} for i in range(60)]
     return {
-        "get": ("GET", "/index.html", {}, "", 200, 16),
-        "query": ("GET", "/search?" + query, {}, "", 200, 16),
-        "form": ("POST", "/order", {"Content-Type": "application/x-www-form-urlencoded"},
-                 form, 200, 16),
-        "json": ("POST", "/api/items", {"Content-Type": "application/json"},
-                 json.dumps({"items": items}, separators=(",", ":")), 200, 4),
-        "attack": ("GET", "/items?id=1%27%20OR%201%3D1--", {}, "", 403, 16),
+        "get": Kind(target="/index.html"),
+        "query": Kind(target="/search?" + query),
+        "form": Kind("POST", "/order", {"Content-Type": "application/x-www-form-urlencoded"},
+                     form),
+        "json": Kind("POST", "/api/items", {"Content-Type": "application/json"},
+                     json.dumps({"items": items}, separators=(",", ":")), connections=4,
+                     longer=2),
+        "attack": Kind(target="/items?id=1%27%20OR%201%3D1--", status=403),
     }
 
 
@@ -106,6 +136,8 @@ class Server:
 
     def __init__(self, name, command, port, folder, cpus):
         self.name, self.port = name, port
+        self.tls_port = None
+        self.beside = []        # servers that work for this one: they count with it
         log = os.path.join(folder, "output")
         with open(log, "wb") as out:
             self.process = subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL,
@@ -113,10 +145,14 @@ class Server:
                                             preexec_fn=lambda: os.sched_setaffinity(0, cpus))
         wait_port(port, self.process, log)
 
+    def pids(self):
+        return [pid for server in (self, *self.beside)
+                for pid in descendants(server.process.pid)]
+
     def cpu(self):
         """Seconds of CPU so far, children included."""
         ticks = 0
-        for pid in descendants(self.process.pid):
+        for pid in self.pids():
             with contextlib.suppress(OSError), open(f"/proc/{pid}/stat", encoding="utf-8") as f:
                 part = f.read().rsplit(")", 1)[1].split()
                 ticks += int(part[11]) + int(part[12])
@@ -125,7 +161,7 @@ class Server:
     def rss(self):
         """MiB of memory, children included."""
         kib = 0
-        for pid in descendants(self.process.pid):
+        for pid in self.pids():
             with contextlib.suppress(OSError), open(f"/proc/{pid}/status", encoding="utf-8") as f:
                 kib += sum(int(s.split()[1]) for s in f if s.startswith("RssAnon:"))
         return kib / 1024
@@ -142,12 +178,14 @@ class Server:
 class Bench:
     """Folders, processors and the servers that were started."""
 
-    def __init__(self, args, folder):
-        self.args, self.folder = args, folder
+    def __init__(self, args, folder, memory_folder):
+        self.args, self.folder, self.memory_folder = args, folder, memory_folder
+        self.ciphers = CIPHERS
         cpus = sorted(os.sched_getaffinity(0))
         self.cpus_server = set(cpus[:1])
         self.cpus_load = set(cpus[1:] or cpus)
         self.servers = []
+        self.kinds = kinds()
         self.seconds = args.seconds or (2 if args.quick else 5)
         self.rounds = args.rounds or (2 if args.quick else 4)
 
@@ -161,12 +199,38 @@ class Bench:
         self.servers.append(server)
         return server
 
-    def stop(self):
-        for server in self.servers:
+    def end(self, servers):
+        for server in servers:
             server.stop()
-        self.servers.clear()
+            self.servers.remove(server)
+
+    def stop(self):
+        self.end(list(self.servers))
 
     # --- servers ------------------------------------------------------------
+
+    def certificate(self):
+        """One for everybody: key and certificate, and a file that has both."""
+        folder = self.subfolder("tls")
+        key, cert, both = (os.path.join(folder, n) for n in ("key", "cert", "both.pem"))
+        if not os.path.exists(both):
+            subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                            "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj",
+                            "/CN=127.0.0.1", "-keyout", key, "-out", cert],
+                           check=True, capture_output=True)
+            text = ""
+            for path in (cert, key):
+                with open(path, encoding="ascii") as f:
+                    text += f.read()
+            write(folder, "both.pem", text)
+        return key, cert, both
+
+    def nginx_tls(self, port):
+        """Lines of a server; the same ciphers for all, those that Yett prefers."""
+        key, cert, _ = self.certificate()
+        return (f"listen 127.0.0.1:{port} ssl reuseport; ssl_certificate {cert}; "
+                f"ssl_certificate_key {key}; ssl_protocols TLSv1.2 TLSv1.3; "
+                f"ssl_conf_command Ciphersuites {CIPHERS}; ssl_prefer_server_ciphers on;")
 
     def nginx(self, name, http, port, cpus=None, modules=""):
         folder = self.subfolder(name)
@@ -181,27 +245,43 @@ http {{ access_log off; keepalive_requests 100000000; tcp_nodelay on; {temp}
         return self.start(name, ["nginx", "-p", folder, "-e", f"{folder}/error",
                                  "-c", f"{folder}/nginx.conf"], port, folder, cpus)
 
-    def origin(self):
+    def origin(self, files="", server=""):
+        """Answers everything with 1 KB; below /files/ with what is in a folder."""
         port = free_port()
         body = "x" * 1023 + "\\n"
+        if files:
+            server += (f"location /files/ {{ alias {files}/; sendfile on; "
+                       "open_file_cache max=1000; }")
         return self.nginx("origin", f"server {{ listen 127.0.0.1:{port}; "
-                          f"default_type text/html; location / {{ return 200 '{body}'; }} }}",
-                          port, self.cpus_load)
+                          f"default_type text/html; {server} "
+                          f"location / {{ return 200 '{body}'; }} }}", port, self.cpus_load)
 
-    def proxy_nginx(self, origin, waf):
-        port = free_port()
+    def files(self, sizes):
+        """A folder with files of such sizes, name -> bytes, in memory where possible."""
+        folder = os.path.join(self.memory_folder, "files")
+        os.makedirs(folder, exist_ok=True)
+        for name, size in sizes.items():
+            write(folder, name, "0123456789abcde\n" * (size // 16))
+        return folder
+
+    def proxy_nginx(self, origin, waf, more="", tls=False):
+        port, tls_port = free_port(), free_port() if tls else None
         name = "nginx-modsecurity" if waf else "nginx"
         rules = modules = ""
         if waf:
             modules = f"load_module {MODSECURITY_MODULE};"
             path = write(self.subfolder(name), "modsecurity.conf", self.modsecurity_conf())
             rules = f"modsecurity on; modsecurity_rules_file {path};"
-        return self.nginx(name, f"""
+        if tls:
+            rules += self.nginx_tls(tls_port)
+        server = self.nginx(name, f"""{more}
 upstream origin {{ server 127.0.0.1:{origin.port}; keepalive 64; keepalive_requests 100000000; }}
 server {{ listen 127.0.0.1:{port} reuseport; {rules}
 location / {{ proxy_pass http://origin; proxy_http_version 1.1;
 proxy_set_header Connection ""; proxy_set_header Host $host;
 proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; }} }}""", port, modules=modules)
+        server.tls_port = tls_port
+        return server
 
     @staticmethod
     def modsecurity_conf():
@@ -215,8 +295,11 @@ proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; }} }}""", port, mod
         lines += [f"Include {CRS_SETUP}", f"Include {CRS_RULES}/*.conf"]
         return "\n".join(lines) + "\n"
 
-    def proxy_haproxy(self, origin, name="haproxy", frontend=""):
-        port = free_port()
+    def proxy_haproxy(self, origin, name="haproxy", frontend="", tls=False):
+        port, tls_port = free_port(), free_port() if tls else None
+        if tls:
+            frontend += (f"  bind 127.0.0.1:{tls_port} ssl crt {self.certificate()[2]} "
+                         f"ciphersuites {CIPHERS}\n")
         folder = self.subfolder(name)
         path = write(folder, "haproxy.cfg", f"""
 global
@@ -236,17 +319,25 @@ frontend in
 backend out
   server origin 127.0.0.1:{origin.port}
 """)
-        return self.start(name, ["haproxy", "-db", "-f", path], port, folder)
+        server = self.start(name, ["haproxy", "-db", "-f", path], port, folder)
+        server.tls_port = tls_port
+        return server
 
     def proxy_yett(self, origin, waf, name=None, binary=None, cpus=None, more="", site="",
-                   socket="off"):
-        port = free_port()
+                   socket="off", tls=False):
+        port, tls_port, listener = free_port(), None, ""
+        if tls:
+            tls_port = free_port()
+            key, cert, _ = self.certificate()
+            listener = (f'  - address: "127.0.0.1:{tls_port}"\n    protocols: [http/1.1]\n'
+                        f"    tls: {{ certificates: [ {{ certificate: {cert}, key: {key} }} ] }}")
         name = name or ("yett" if waf else "yett-plain")
         folder = self.subfolder(name)
         path = write(folder, "yett.yaml", f"""
 threads: 1
 listeners:
   - address: "127.0.0.1:{port}"
+{listener}
 pools:
   origin:
     servers: [ {{ url: "http://127.0.0.1:{origin.port}" }} ]
@@ -265,36 +356,43 @@ logs:
   audit: {{ path: off }}
   error: {{ path: stderr, level: warn }}
 """)
-        return self.start(name, [binary or self.args.yett, "run", "-c", path], port, folder, cpus)
+        server = self.start(name, [binary or self.args.yett, "run", "-c", path], port, folder,
+                            cpus)
+        server.tls_port = tls_port
+        return server
 
     # --- one round ----------------------------------------------------------
 
     def wrk(self, server, kind, seconds, more=None):
         """One run of wrk: what it counted, and the server's CPU over it. `more` is
         Lua that replaces what makes the requests."""
-        method, target, fields, body, status, connections = kinds()[kind]
-        if kind == "json":
-            seconds *= 2                # some 20 a second: give it more to count
-        fields = dict(BROWSER, **fields)
-        script = write(self.folder, f"{kind}.lua", "wrk.method = %s\nwrk.body = %s\n%s" % (
-            lua(method), lua(body) if body else "nil",
-            "".join(f"wrk.headers[{lua(k)}] = {lua(v)}\n" for k, v in fields.items())) + f"""
+        asked = self.kinds[kind]
+        seconds *= asked.longer
+        # wrk counts errors by itself; told to look at an answer it gathers the body
+        check = "" if asked.status == 200 else f"""
+function response(status) if status ~= {asked.status} then odd = odd + 1 end end"""
+        script = write(self.folder, "wrk.lua", "wrk.method = %s\nwrk.body = %s\n%s" % (
+            lua(asked.method), lua(asked.body) if asked.body else "nil",
+            "".join(f"wrk.headers[{lua(k)}] = {lua(v)}\n"
+                    for k, v in dict(BROWSER, **asked.fields).items())) + f"""
 local threads = {{}}
 function setup(thread) table.insert(threads, thread) end
-{more or "function init(args) odd = 0 end"}
-function response(status) if status ~= {status} then odd = odd + 1 end end
+{more or "function init(args) odd = 0 end"}{check}
 function done(summary, latency, requests)
    local all = 0
    for _, thread in ipairs(threads) do all = all + thread:get("odd") end
    local e = summary.errors
+   if not response then all = e.status end
    print(string.format('RESULT {{"requests":%d,"us":%d,"p50":%f,"p99":%f,"odd":%d,"broken":%d}}',
       summary.requests, summary.duration, latency:percentile(50), latency:percentile(99), all,
       e.connect + e.read + e.write + e.timeout))
 end
 """)
+        where = f"https://127.0.0.1:{server.tls_port}" if asked.tls else \
+            f"http://127.0.0.1:{server.port}"
         before = server.cpu()
-        out = subprocess.run(["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s",
-                              "-s", script, f"http://127.0.0.1:{server.port}{target}"],
+        out = subprocess.run(["wrk", "-t1", f"-c{asked.connections}", f"-d{seconds}s",
+                              "--timeout", "10s", "-s", script, where + asked.target],
                              capture_output=True, text=True, check=False,
                              preexec_fn=lambda: os.sched_setaffinity(0, self.cpus_load))
         used = server.cpu() - before
@@ -303,9 +401,11 @@ end
             sys.exit(f"bench: wrk failed on {server.name}, {kind}:\n{out.stdout}{out.stderr}")
         result = json.loads(line[7:])
         if result["odd"] or result["broken"] or not result["requests"]:
-            sys.exit(f"bench: {server.name}, {kind}: {result['odd']} answers were not {status}, "
+            sys.exit(f"bench: {server.name}, {kind}: {result['odd']} answers were not "
+                     f"{asked.status}, "
                      f"{result['broken']} connections broke, {result['requests']} answered")
-        return {"rps": result["requests"] / result["us"] * 1e6,
+        return {"requests": result["requests"],
+                "rps": result["requests"] / result["us"] * 1e6,
                 "cpu_us": used / result["requests"] * 1e6,
                 "p50_ms": result["p50"] / 1000, "p99_ms": result["p99"] / 1000}
 
@@ -321,7 +421,8 @@ end
                     server = servers[(i + turn) % len(servers)]
                     rounds[server.name].append(
                         self.wrk(server, kind, self.seconds, more))
-            table[kind] = {name: {key: statistics.median(r[key] for r in runs) for key in runs[0]}
+            table[kind] = {name: {key: statistics.median(r[key] for r in runs) for key in runs[0]
+                                  if key != "requests"}
                            for name, runs in rounds.items()}
             print(f"bench: {kind} done", file=sys.stderr, flush=True)
         for server in servers:
@@ -330,8 +431,8 @@ end
 
     def paced(self, server, kind, per_second, seconds, connections):
         """Latencies in ms of requests sent by the clock, counted from when each was due."""
-        method, target, fields, body, status, _ = kinds()[kind]
-        fields = dict(BROWSER, **fields)
+        asked = self.kinds[kind]
+        fields = dict(BROWSER, **asked.fields)
         latencies, wrong = [], []
         begin = time.monotonic() + 0.2
 
@@ -340,10 +441,10 @@ end
             due = begin + n / per_second
             while due < begin + seconds:
                 time.sleep(max(0, due - time.monotonic()))
-                link.request(method, target, body or None, fields)
+                link.request(asked.method, asked.target, asked.body or None, fields)
                 answer = link.getresponse()
                 answer.read()
-                if answer.status != status:
+                if answer.status != asked.status:
                     wrong.append(answer.status)
                 latencies.append((time.monotonic() - due) * 1000)
                 due += connections / per_second
@@ -367,11 +468,13 @@ end
         return table
 
     def proxy(self):
-        origin = self.origin()
-        table = self.compare([self.proxy_yett(origin, False), self.proxy_nginx(origin, False),
-                              self.proxy_haproxy(origin)], ["get"])
-        self.stop()
-        return table
+        return bodies.measure(self, Kind)
+
+    def cache(self):
+        return cached.measure(self, free_port, Kind)
+
+    def memory(self):
+        return memory.measure(self, free_port, Kind)
 
     def allocator(self):
         origin = self.origin()
@@ -425,12 +528,14 @@ def lua(text):
 def markdown(what, table):
     """The table for people; every other contender is compared with the first."""
     rss, trips = table.pop("rss_mib", {}), table.pop("trips", {})
+    misses = table.pop("misses", {})
     names = list(next(iter(table.values())))
     columns = list(next(iter(next(iter(table.values())).values())))
     titles = {"rps": "requests/s", "cpu_us": "CPU µs/request", "p50_ms": "p50 ms",
-              "p99_ms": "p99 ms", "max_ms": "max ms"}
+              "p99_ms": "p99 ms", "max_ms": "max ms", "before_mib": "MiB before",
+              "most_mib": "at most", "after_mib": "after", "share": "÷ cache memory"}
     head = ["kind", "server"] + [titles[c] for c in columns]
-    ratio = "rps" in columns
+    ratio = "cpu_us" in columns
     if ratio:
         head += [f"{names[0]} ÷ this: requests/s", "CPU"]
     lines = [f"## {what}", "", "| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
@@ -449,6 +554,11 @@ def markdown(what, table):
                   ", ".join(f"{kind} {made:.4f} (Redis ran {ran:.4f} scripts, heartbeats too)"
                             for kind, (made, ran) in trips.items())]
         table["trips"] = trips
+    if misses:
+        lines += ["", "Requests to the origin for 64 misses of one key at once: " +
+                  ", ".join(f"{n} {asked} (all answered in {number(ms)} ms)"
+                            for n, (asked, ms) in misses.items())]
+        table["misses"] = misses
     return "\n".join(lines) + "\n"
 
 
@@ -464,23 +574,28 @@ def main():
     parser.add_argument("--quick", action="store_true", help="about a minute instead of six")
     parser.add_argument("--seconds", type=int, help="of one round")
     parser.add_argument("--rounds", type=int)
+    parser.add_argument("--objects", type=int, default=2_000_000, help="of --what memory")
+    parser.add_argument("--memory", type=int, default=256, help="MiB, of --what memory")
+    parser.add_argument("--alone", action="store_true", help="Yett only, of --what memory")
     parser.add_argument("--json", help="also write the figures there")
     args = parser.parse_args()
     args.yett = os.path.abspath(args.yett)
-    for tool, package in (("nginx", "nginx"), ("wrk", "wrk"), ("haproxy", "haproxy")):
-        if not shutil.which(tool):
-            sys.exit(f"bench: {tool} is missing: apt-get install {package}")
-    if not os.path.exists(MODSECURITY_MODULE):
-        sys.exit("bench: apt-get install libnginx-mod-http-modsecurity modsecurity-crs")
+    for what in args.what.split(","):
+        if what not in NEEDS:
+            sys.exit(f"bench: --what: found {what}; allowed: {', '.join(NEEDS)}")
+        for package in NEEDS[what]:
+            if not (shutil.which(package) or shutil.which(package + "d") or
+                    (package == MODSECURITY and os.path.exists(MODSECURITY_MODULE))):
+                sys.exit(f"bench: apt-get install {' '.join(NEEDS[what])}")
     results = {}
-    with tempfile.TemporaryDirectory(prefix="yett-bench.") as folder:
+    memory_fs = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix="yett-bench.") as folder, \
+            tempfile.TemporaryDirectory(prefix="yett-bench.", dir=memory_fs) as memory_folder:
         os.chmod(folder, 0o755)
-        bench = Bench(args, folder)
+        os.chmod(memory_folder, 0o755)
+        bench = Bench(args, folder, memory_folder)
         try:
             for what in args.what.split(","):
-                if what not in ("waf", "proxy", "allocator", "isolation", "limits"):
-                    sys.exit(f"bench: --what: found {what}; "
-                             "allowed: waf, proxy, allocator, isolation, limits")
                 results[what] = getattr(bench, what)()
                 print(markdown(what, results[what]), flush=True)
         finally:

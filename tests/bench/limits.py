@@ -104,12 +104,6 @@ def haproxy(bench, origin, name, kind, sample):
     return bench.proxy_haproxy(origin, name, lines)
 
 
-def end(bench, servers):
-    for server in servers:
-        server.stop()
-        bench.servers.remove(server)
-
-
 def measure(bench, free_port):
     """kind -> server -> medians; and the trips to Redis per request."""
     origin = bench.origin()
@@ -128,13 +122,13 @@ def measure(bench, free_port):
         trips[kind] = per_request(bench, shared, redis)
         redis.forget()
         table[kind] = {name.removesuffix(f"-{kind}"): row for name, row in rows["get"].items()}
-        end(bench, servers)
+        bench.end(servers)
         servers = [bench.proxy_yett(origin, True, f"no-limit-{kind}-waf"),
                    yett(bench, origin, f"shared-{kind}-waf", key, redis, waf=True)]
         rows = bench.compare(servers, ["get"], script)
         table[f"{kind}, with the WAF"] = {
             name.split(f"-{kind}")[0]: row for name, row in rows["get"].items()}
-        end(bench, servers)
+        bench.end(servers)
     bench.stop()
     table["trips"] = trips
     return table
