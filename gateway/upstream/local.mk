@@ -2,6 +2,8 @@ noinst_LIBRARIES += gateway/upstream/libupstream.a
 gateway_upstream_libupstream_a_SOURCES = \
 	gateway/upstream/balance.c gateway/upstream/balance.h \
 	gateway/upstream/budget.c gateway/upstream/budget.h \
+	gateway/upstream/checker.c gateway/upstream/checker.h \
+	gateway/upstream/dial.c gateway/upstream/dial.h \
 	gateway/upstream/health.c gateway/upstream/health.h \
 	gateway/upstream/maglev.c gateway/upstream/maglev.h \
 	gateway/upstream/outlier.c gateway/upstream/outlier.h \
@@ -20,6 +22,7 @@ if HAVE_CMOCKA
 check_PROGRAMS += \
 	tests/unit/test_balance \
 	tests/unit/test_budget \
+	tests/unit/test_checker \
 	tests/unit/test_health \
 	tests/unit/test_outlier \
 	tests/unit/test_sticky \
@@ -29,6 +32,9 @@ tests_unit_test_balance_SOURCES = tests/unit/test_balance.c
 tests_unit_test_balance_LDADD = $(BALANCE_TEST_LIBS)
 tests_unit_test_budget_SOURCES = tests/unit/test_budget.c
 tests_unit_test_budget_LDADD = $(BALANCE_TEST_LIBS)
+tests_unit_test_checker_SOURCES = tests/unit/test_checker.c $(TLS_LAB)
+tests_unit_test_checker_LDADD = gateway/upstream/libupstream.a gateway/http/libhttp.a \
+	$(TLS_TEST_LIBS)
 tests_unit_test_health_SOURCES = tests/unit/test_health.c
 tests_unit_test_health_LDADD = $(BALANCE_TEST_LIBS)
 tests_unit_test_outlier_SOURCES = tests/unit/test_outlier.c
