@@ -33,12 +33,24 @@ struct conf_compress {
 	bool secrets;			/* also what BREACH might read */
 };
 
-struct conf_pair { const char *name, *value; };
+#define CONF_PAIRS_MAX 64		/* of one mapping */
+#define CONF_PAIR_VALUE_MAX 4096	/* bytes */
+
+/* `place` and `field` ("sites[0].headers.request.set.X-Id") are for who finds out
+ * later that the value is not sound. */
+struct conf_pair {
+	const char *name, *value;
+	struct conf_place place;
+	const char *field;
+};
 struct conf_pairs { struct conf_pair *v; size_t n; };
 
+/* Names are tokens, values have no control bytes; whether the fields may be changed
+ * and what the values mean is not known here. */
 struct conf_header_change {
 	struct conf_pairs set, add;
 	struct conf_strings remove;
+	struct conf_pair *removed;	/* the same, with places; as many */
 };
 
 struct conf_headers {

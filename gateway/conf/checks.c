@@ -221,6 +221,95 @@ check_key(char *text, struct text *why)
 	    why, "client, route, site, path, country, asn, header:NAME or cookie:NAME"));
 }
 
+/* What a server is chosen by: the client chooses it, or the path. */
+bool
+check_hash_key(char *text, struct text *why)
+{
+	struct text ignored;
+	bool good;
+
+	text_init(&ignored, 200);
+	good = check_key(text, &ignored) && strcmp(text, "route") != 0 &&
+	       strcmp(text, "site") != 0 && strcmp(text, "country") != 0 &&
+	       strcmp(text, "asn") != 0;
+	text_free(&ignored);
+	return (good || no(why, "client, path, header:NAME or cookie:NAME"));
+}
+
+/* What tells answers apart. Not the client: nobody would share anything. */
+bool
+check_cache_key(char *text, struct text *why)
+{
+	struct text ignored;
+	bool good;
+
+	text_init(&ignored, 200);
+	good = check_key(text, &ignored) && strcmp(text, "client") != 0 &&
+	       strcmp(text, "route") != 0 && strcmp(text, "site") != 0 &&
+	       strcmp(text, "path") != 0;
+	text_free(&ignored);
+	return (good || no(why, "header:NAME, cookie:NAME, country or asn"));
+}
+
+/* Compared with what the query has before the "=", as it was sent. */
+bool
+check_parameter(char *text, struct text *why)
+{
+	size_t n = strlen(text), i;
+
+	for (i = 0; i < n; i++)
+		if (text[i] <= ' ' || text[i] > '~' || strchr("&=;#?", text[i]) != NULL ||
+		    (text[i] == '*' && i + 1 < n))
+			break;
+	if (i < n || n > 128)
+		return (no(why, "the name of a parameter, with a * at its end or none"));
+	return (true);
+}
+
+bool
+check_cookie_name(char *text, struct text *why)
+{
+	if (!is_token(text) || strlen(text) > 64)
+		return (no(why, "the name of a cookie, up to 64 bytes"));
+	return (true);
+}
+
+/* It becomes part of a request line. */
+bool
+check_request_target(char *text, struct text *why)
+{
+	const char *p;
+
+	for (p = text; *p > ' ' && *p <= '~' && *p != '#'; p++)
+		;
+	if (text[0] != '/' || *p != '\0' || strlen(text) > 1024)
+		return (
+		    no(why, "a path of up to 1024 printable bytes, such as /healthz"));
+	return (true);
+}
+
+/* It becomes a Host field: exact syntax is the origin's matter. */
+bool
+check_authority(char *text, struct text *why)
+{
+	if (strlen(text) > NAME_MAX_BYTES + 6 || !is_made_of(text, "._-:[]"))
+		return (no(why, "a host name or an address, with a port or without"));
+	return (true);
+}
+
+bool
+check_field_text(char *text, struct text *why)
+{
+	const char *p;
+
+	for (p = text; *p != '\0'; p++)
+		if ((*p >= '\0' && *p < ' ' && *p != '\t') || *p == 0x7f)
+			return (no(why, "a text without control bytes"));
+	if (p - text > CONF_PAIR_VALUE_MAX)
+		return (no(why, "a text of up to 4096 bytes"));
+	return (true);
+}
+
 static bool
 is_status(struct span text)
 {

@@ -163,18 +163,73 @@ finish_server(struct reader *r, void *object, const struct node *node)
 	text_free(&t);
 }
 
+static void
+check_pool_tls(struct reader *r, const struct conf_pool *pool, const struct node *node)
+{
+	const struct node *tls = node_member(node, "tls");
+
+	if (tls != NULL &&
+	    (pool->tls.certificate[0] == '\0') != (pool->tls.key[0] == '\0'))
+		reader_problem_in(r, tls, "tls", "%s needs %s beside it",
+		    pool->tls.key[0] == '\0' ? "certificate" : "key",
+		    pool->tls.key[0] == '\0' ? "key" : "certificate");
+}
+
+/* What would do nothing, and what lacks something to do its work. */
+static void
+check_balance(struct reader *r, const struct conf_pool *pool, const struct node *node)
+{
+	const struct node *balance = node_member(node, "balance");
+	const struct node *hash_on = node_member(node, "hash_on");
+	const struct node *bound = node_member(node, "bound");
+	const struct node *sticky = node_member(node, "sticky");
+	bool hashes = pool->balance == CONF_CONSISTENT_HASH;
+
+	if (hashes && pool->hash_on[0] == '\0' &&
+	    (hash_on == NULL || hash_on->text.n == 0))
+		reader_problem_in(r, balance, "balance",
+		    "consistent_hash needs hash_on: client, path, header:NAME or "
+		    "cookie:NAME");
+	if (!hashes && pool->hash_on[0] != '\0')
+		reader_problem_in(r, hash_on, "hash_on", "is for consistent_hash alone");
+	if (!hashes && bound != NULL)
+		reader_problem_in(r, bound, "bound", "is for consistent_hash alone");
+	if (sticky != NULL && pool->sticky.key_file[0] != '\0' &&
+	    pool->sticky.cookie[0] == '\0')
+		reader_problem_in(r, sticky, "sticky", "key_file needs cookie beside it");
+}
+
+static void
+check_backups(struct reader *r, const struct conf_pool *pool, const struct node *node)
+{
+	size_t i;
+
+	for (i = 0; i < pool->n_servers; i++)
+		if (!pool->servers[i].backup)
+			return;
+	if (pool->n_servers > 0)
+		reader_problem_in(r, node_member(node, "servers"), "servers",
+		    "all are backups, of no other server");
+}
+
 void
 finish_pool(struct reader *r, void *object, const struct node *node)
 {
-	const struct conf_pool *pool = object;
-	const struct node *tls = node_member(node, "tls");
+	struct conf_pool *pool = object;
+	struct span high = span_of(pool->health.status), low;
+	uint64_t status;
 
-	if (tls == NULL ||
-	    (pool->tls.certificate[0] == '\0') == (pool->tls.key[0] == '\0'))
-		return;
-	reader_problem_in(r, tls, "tls", "%s needs %s beside it",
-	    pool->tls.key[0] == '\0' ? "certificate" : "key",
-	    pool->tls.key[0] == '\0' ? "key" : "certificate");
+	check_pool_tls(r, pool, node);
+	check_balance(r, pool, node);
+	check_backups(r, pool, node);
+	pool->hash_key = (struct conf_key){ CONF_KEY_CLIENT, "" };
+	if (pool->hash_on[0] != '\0')
+		pool->hash_key = take_key(pool->hash_on);
+	(void)span_split(&high, '-', &low);
+	if (span_u64(low, &status))
+		pool->health.status_low = (uint16_t)status;
+	if (high.p == NULL || span_u64(high, &status))
+		pool->health.status_high = (uint16_t)status;
 }
 
 void

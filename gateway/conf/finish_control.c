@@ -21,7 +21,7 @@ static const struct {
 	{ "asn", CONF_KEY_ASN },
 };
 
-static struct conf_key
+struct conf_key
 take_key(const char *text)
 {
 	size_t i;
@@ -196,5 +196,8 @@ finish_route(struct reader *r, void *object, const struct node *node)
 	route->has_limits = node_member(node, "limits") != NULL;
 	route->has_access = node_member(node, "access") != NULL;
 	route->has_auth = node_member(node, "auth") != NULL;
+	route->has_cache = node_member(node, "cache") != NULL;
+	route->has_compress = node_member(node, "compress") != NULL;
+	route->has_headers = node_member(node, "headers") != NULL;
 	check_limits(r, &route->limits, node);
 }

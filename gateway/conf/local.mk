@@ -11,6 +11,7 @@ gateway_conf_libconf_a_SOURCES = \
 	gateway/conf/files.c \
 	gateway/conf/files.h \
 	gateway/conf/finish.c \
+	gateway/conf/finish_answer.c \
 	gateway/conf/finish_control.c \
 	gateway/conf/load.c \
 	gateway/conf/policy.h \
@@ -29,8 +30,8 @@ gateway_conf_libconf_a_SOURCES = \
 	gateway/conf/store.h \
 	gateway/conf/tables.c \
 	gateway/conf/tables.h \
+	gateway/conf/tables_answer.c \
 	gateway/conf/tables_control.c \
-	gateway/conf/tables_later.c \
 	gateway/conf/tables_policy.c \
 	gateway/conf/tables_pool.c \
 	gateway/conf/tables_site.c \
@@ -40,6 +41,7 @@ gateway_conf_libconf_a_SOURCES = \
 if HAVE_CMOCKA
 check_PROGRAMS += \
 	tests/unit/test_conf \
+	tests/unit/test_conf_answer \
 	tests/unit/test_conf_control \
 	tests/unit/test_conf_files \
 	tests/unit/test_conf_reference \
@@ -49,6 +51,8 @@ CONF_RIG = tests/unit/conf_rig.c tests/unit/conf_rig.h
 CONF_TEST_LIBS = gateway/conf/libconf.a gateway/base/libbase.a $(YAML_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_conf_SOURCES = tests/unit/test_conf.c $(CONF_RIG)
 tests_unit_test_conf_LDADD = $(CONF_TEST_LIBS)
+tests_unit_test_conf_answer_SOURCES = tests/unit/test_conf_answer.c $(CONF_RIG)
+tests_unit_test_conf_answer_LDADD = $(CONF_TEST_LIBS)
 tests_unit_test_conf_control_SOURCES = tests/unit/test_conf_control.c $(CONF_RIG)
 tests_unit_test_conf_control_LDADD = $(CONF_TEST_LIBS)
 tests_unit_test_conf_files_SOURCES = tests/unit/test_conf_files.c

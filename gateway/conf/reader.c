@@ -10,6 +10,7 @@
 #include "gateway/base/check.h"
 #include "gateway/conf/files.h"
 #include "gateway/conf/store.h"
+#include "gateway/conf/tables.h"
 #include "gateway/conf/value.h"
 
 #define MEMBERS_MAX 100000
@@ -77,6 +78,16 @@ reader_problem_in(
 	problem_v(r, node, format, ap);
 	va_end(ap);
 	pop(r, before);
+}
+
+const char *
+reader_member(struct reader *r, const char *name)
+{
+	size_t before = push_name(r, span_of(name));
+	const char *path = reader_strdup(r, span_of(r->path));
+
+	pop(r, before);
+	return (path);
 }
 
 void
@@ -383,9 +394,52 @@ read_items(struct reader *r, const struct field *f, const struct node *node, voi
 	}
 }
 
+/* A field's name and its text: the text may be empty, but must be there. */
 static void
-read_pairs(struct reader *r, const struct field *f, const struct node *node)
+read_pair(struct reader *r, const struct node *item, struct conf_pairs *pairs)
 {
+	static const struct field name = { .type = FIELD_STRING,
+		.check = check_field_name };
+	static const struct field value = { .type = FIELD_STRING,
+		.check = check_field_text };
+	const char *key, *text;
+	struct conf_pair *pair;
+	void *v = pairs->v;
+
+	if (item->first_line > 0) {
+		reader_problem(
+		    r, item->key, "%s, first in line %u", item->wrong, item->first_line);
+		return;
+	}
+	if (item->wrong != NULL || item->key->wrong != NULL) {
+		reader_problem(
+		    r, item, "%s", item->wrong != NULL ? item->wrong : item->key->wrong);
+		return;
+	}
+	if (item->kind != NODE_SCALAR || node_is_nothing(item)) {
+		refuse_value(r, &value, item, NULL);
+		return;
+	}
+	if (item->key->text.n == 0) {
+		refuse_value(r, &name, item->key, "the name of a header field");
+		return;
+	}
+	key = checked(r, &name, item->key);
+	text = checked(r, &value, item);
+	if (key == NULL || text == NULL)
+		return;
+	pair = reader_grow(r, &v, &pairs->n, sizeof(*pair));
+	pairs->v = v;
+	pair->name = key;
+	pair->value = text;
+	pair->place = (struct conf_place){ r->file, item->line, item->column };
+	pair->field = reader_strdup(r, span_of(r->path));
+}
+
+static void
+read_pairs(struct reader *r, const struct field *f, const struct node *node, void *object)
+{
+	struct conf_pairs *pairs = store_member(f, object);
 	const struct node *item;
 	size_t before;
 
@@ -393,14 +447,11 @@ read_pairs(struct reader *r, const struct field *f, const struct node *node)
 		refuse_value(r, f, node, NULL);
 		return;
 	}
+	if (!count_is_allowed(r, f, node))
+		return;
 	for (item = node->child; item != NULL; item = item->next) {
-		if (item->wrong == NULL)
-			r->later_used = true;
 		before = push_name(r, item->key->text);
-		if (item->wrong != NULL)
-			reader_problem(r, item, "%s", item->wrong);
-		else if (item->kind != NODE_SCALAR)
-			refuse_value(r, f, item, "a text");
+		read_pair(r, item, pairs);
 		pop(r, before);
 	}
 }
@@ -481,17 +532,31 @@ read_elements(
 	}
 }
 
+/* A word that stands for a mapping; a switch may be written as any other. */
+static const struct choice *
+map_word(const struct field *f, const struct node *node)
+{
+	const struct choice *choice = NULL;
+	bool truth;
+
+	if (node->kind != NODE_SCALAR)
+		return (NULL);
+	choice = field_choice(f, node->text);
+	if (choice == NULL && value_truth(node->text, &truth))
+		choice = field_choice(f, truth ? SPAN("on") : SPAN("off"));
+	return (choice);
+}
+
 /* A mapping, or the word that stands for one. */
 static void
 read_map(struct reader *r, const struct field *f, const struct node *node, void *object)
 {
-	const struct choice *choice = NULL;
+	const struct choice *choice;
 	void *inner = object != NULL ? (char *)object + f->base : NULL;
 	bool *there = store_member(f, object);
 
 	if (f->choices != NULL && node->kind != NODE_MAP) {
-		if (node->kind == NODE_SCALAR)
-			choice = field_choice(f, node->text);
+		choice = map_word(f, node);
 		if (choice == NULL)
 			refuse_value(r, f, node, NULL);
 		else if (there != NULL)
@@ -517,7 +582,7 @@ read_value(struct reader *r, const struct field *f, const struct node *node, voi
 	case FIELD_FILES:
 	case FIELD_PREFIXES:
 	case FIELD_NUMBERS: read_items(r, f, node, object); break;
-	case FIELD_PAIRS: read_pairs(r, f, node); break;
+	case FIELD_PAIRS: read_pairs(r, f, node, object); break;
 	case FIELD_LIST:
 	case FIELD_DICT: read_elements(r, f, node, object); break;
 	case FIELD_MAP: read_map(r, f, node, object); break;
@@ -673,7 +738,8 @@ reader_defaults(struct reader *r, const struct map *m, void *object)
 		f = &m->fields[i];
 		if (f->type == FIELD_MAP && !f->later)
 			reader_defaults(r, f->map, (char *)object + f->base);
-		if (field_is_nested(f) || store_member(f, object) == NULL)
+		if (field_is_nested(f) || f->type == FIELD_PAIRS ||
+		    store_member(f, object) == NULL)
 			continue;
 		if (field_is_list(f)) {
 			default_items(r, f, store_member(f, object));

@@ -62,6 +62,8 @@ void reader_problem(struct reader *, const struct node *, const char *format, ..
     __attribute__((format(printf, 3, 4)));
 void reader_problem_in(struct reader *, const struct node *, const char *name,
     const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* The path of a member of what is being read. */
+const char *reader_member(struct reader *, const char *name);
 void
 reader_mention(struct reader *, enum mention_kind, const struct node *, const char *name);
 /* The same of a member of what is being read. */

@@ -43,6 +43,8 @@
 	.offset = FIELD_AT(S, m, unsigned)
 #define WORDS(S, m, W)	.type = FIELD_WORDS, .choices = (W), \
 	.offset = FIELD_AT(S, m, struct conf_strings)
+#define PAIRS(S, m)	.type = FIELD_PAIRS, .most = CONF_PAIRS_MAX, \
+	.offset = FIELD_AT(S, m, struct conf_pairs)
 #define FILES(S, m)	.type = FIELD_FILES, .offset = FIELD_AT(S, m, struct conf_strings)
 /* A mapping whose members belong to the struct around it, or (IN) to the struct
  * conf_M that is member `m` of it; PRESENT notes in a bool that it was there; OR

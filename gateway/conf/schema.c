@@ -251,6 +251,22 @@ put_list(struct schema *s, const struct field *f)
 }
 
 static void
+put_pairs(struct schema *s, const struct field *f)
+{
+	put(s, "type", "object");
+	json_pair_int(&s->json, "maxProperties", (int64_t)f->most);
+	json_key(&s->json, "additionalProperties");
+	json_object_begin(&s->json);
+	json_key(&s->json, "type");
+	json_array_begin(&s->json);
+	json_put_string(&s->json, SPAN("string"));
+	json_put_string(&s->json, SPAN("number"));
+	json_put_string(&s->json, SPAN("boolean"));
+	json_array_end(&s->json);
+	json_object_end(&s->json);
+}
+
+static void
 put_elements(struct schema *s, const struct field *f)
 {
 	bool list = f->type == FIELD_LIST;
@@ -368,6 +384,8 @@ put_field(struct schema *s, const struct field *f)
 		put_elements(s, f);
 	else if (field_is_list(f))
 		put_list(s, f);
+	else if (f->type == FIELD_PAIRS)
+		put_pairs(s, f);
 	else if (f->later)
 		put_harmless(s, f);
 	else

@@ -232,7 +232,7 @@ static const struct field rows_root[] = {
 	{ .name = "policies", DICT(conf, policies, policy),
 	  .prose = "What the WAF does, by a name. A policy called default is always there; off "
 	    "stands for no WAF and can't be redefined." },
-	{ .name = "cache", LATER_MAP(MAP, cache), .prose = "Memory for answers kept." },
+	{ .name = "cache", MAP(cache), .prose = "Memory for answers kept." },
 	{ .name = "sites", LIST(conf, sites, site), .required = true,
 	  .prose = "Host names and what is done with their requests." },
 	{ .name = "bans", MAP_IN_PRESENT(conf, bans, bans),

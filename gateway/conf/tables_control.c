@@ -36,7 +36,6 @@ static const struct choice words_count[] = {
 	{ NULL, 0, false },
 };
 
-static const struct choice words_off[] = { { "off", 0, false }, { NULL, 0, false } };
 static const struct choice words_system[] = { { "system", 0, false }, { NULL, 0, false } };
 
 static const struct field rows_identity[] = {

@@ -7,10 +7,10 @@
 
 /* clang-format off */
 static const struct choice words_balance[] = {
-	{ "round_robin", 0, false },
-	{ "least_connections", 1, true },
-	{ "random_two", 2, true },
-	{ "consistent_hash", 3, true },
+	{ "round_robin", CONF_ROUND_ROBIN, false },
+	{ "least_connections", CONF_LEAST_CONNECTIONS, false },
+	{ "random_two", CONF_RANDOM_TWO, false },
+	{ "consistent_hash", CONF_CONSISTENT_HASH, false },
 	{ NULL, 0, false },
 };
 
@@ -22,7 +22,7 @@ static const struct field rows_server[] = {
 	  .prose = "Where the origin is. No path or query: the client's is used." },
 	{ .name = "weight", NUMBER(conf_server, weight), .standard = "1", .min = "1",
 	  .max = "1000", .prose = "Its share of requests, compared with the others'." },
-	{ .name = "backup", LATER(TRUTH), .standard = "off", .harmless = "off",
+	{ .name = "backup", TRUTH(conf_server, backup), .standard = "off",
 	  .prose = "Used only while no other server is there." },
 };
 
@@ -81,27 +81,104 @@ static const struct map map_keepalive = {
 	.prose = "Connections to origins that are kept for the next request.",
 };
 
+static const struct field rows_sticky[] = {
+	{ .name = "cookie", STRING(conf_pool, sticky.cookie), .standard = "",
+	  .check = check_cookie_name, .form = "the name of a cookie",
+	  .prose = "Cookie that brings a client back to its server; empty: none." },
+	{ .name = "key_file", PATH(conf_pool, sticky.key_file), .standard = "",
+	  .prose = "File of a secret, the same on all gateways, that the cookie's values are made "
+	    "with; empty: one of this process, so that clients change servers at a restart." },
+};
+
+static const struct map map_sticky = {
+	.name = "sticky", ROWS(rows_sticky), WITHIN,
+	.prose = "Keeps a client with its server.",
+};
+
+static const struct field rows_health[] = {
+	{ .name = "path", STRING(conf_pool, health.path), .standard = "/",
+	  .check = check_request_target, .form = "a path, with a query or without",
+	  .prose = "What is asked for." },
+	{ .name = "host", STRING(conf_pool, health.host), .standard = "",
+	  .shown = "the host of the url", .check = check_authority,
+	  .form = "a host name or an address, with a port or without",
+	  .prose = "Host field of the check." },
+	{ .name = "interval", DURATION(conf_pool, health.interval), .standard = "2s",
+	  .min = "100ms", .max = "1h", .prose = "Time between two checks." },
+	{ .name = "timeout", DURATION(conf_pool, health.timeout), .standard = "1s",
+	  .min = "10ms", .max = "1m", .prose = "For one check." },
+	{ .name = "rise", NUMBER(conf_pool, health.rise), .standard = "2", .min = "1",
+	  .max = "100", .prose = "Good checks in a row that bring a server back." },
+	{ .name = "fall", NUMBER(conf_pool, health.fall), .standard = "3", .min = "1",
+	  .max = "100", .prose = "Bad checks in a row that take a server out." },
+	{ .name = "status", STRING(conf_pool, health.status), .standard = "200-399",
+	  .check = check_status_range, .form = "a status or a range of them",
+	  .prose = "What counts as good." },
+};
+
+static const struct map map_health = {
+	.name = "health", ROWS(rows_health), WITHIN, .prose = "Checks servers by asking them.",
+};
+
+static const struct field rows_outlier[] = {
+	{ .name = "failures", NUMBER(conf_pool, outlier.failures), .standard = "5",
+	  .min = "1", .max = "1000", .prose = "Failed requests that take a server out." },
+	{ .name = "within", DURATION(conf_pool, outlier.within), .standard = "10s",
+	  .min = "100ms", .max = "1h", .prose = "The time in which they are counted." },
+	{ .name = "eject", DURATION(conf_pool, outlier.eject), .standard = "30s",
+	  .min = "1s", .max = "1h",
+	  .prose = "How long it stays out the first time; longer each further time." },
+	{ .name = "max_percent", NUMBER(conf_pool, outlier.max_percent), .standard = "50",
+	  .min = "0", .max = "100",
+	  .prose = "The most of the servers that are out at once, and never the last one; 0: "
+	    "none." },
+};
+
+static const struct map map_outlier = {
+	.name = "outlier", ROWS(rows_outlier), WITHIN,
+	.prose = "Takes a server out that fails clients' requests.",
+};
+
+static const struct field rows_queue[] = {
+	{ .name = "length", NUMBER(conf_pool, queue.length), .standard = "1024", .min = "0",
+	  .max = "1000000", .prose = "Requests that may wait for a connection; 0: none." },
+	{ .name = "wait", DURATION(conf_pool, queue.wait), .standard = "2s", .min = "0s",
+	  .max = "1m", .prose = "How long one may wait. Above: 503." },
+};
+
+static const struct map map_queue = {
+	.name = "queue", ROWS(rows_queue), WITHIN,
+	.prose = "Requests that wait while all servers have max_connections.",
+};
+
 static const struct field rows_pool[] = {
-	{ .name = "balance", BY_HAND(WORD), .choices = words_balance, .standard = "round_robin",
-	  .prose = "How a server is chosen for a request: in turn, by weight." },
-	{ .name = "hash_on", LATER(STRING), .standard = "", .harmless = "",
-	  .check = check_key, .form = "client, path, header:NAME or cookie:NAME",
-	  .prose = "What consistent_hash hashes." },
-	{ .name = "sticky", LATER_MAP(MAP, sticky), .prose = "Keeps a client with its server." },
+	{ .name = "balance", WORD(conf_pool, balance, words_balance),
+	  .standard = "round_robin",
+	  .prose = "How a server is chosen for a request, all by weight: in turn; the one with "
+	    "the fewest connections; the better of two at random; by the hash of hash_on." },
+	{ .name = "hash_on", STRING(conf_pool, hash_on), .standard = "",
+	  .check = check_hash_key, .form = "client, path, header:NAME or cookie:NAME",
+	  .prose = "What consistent_hash, which needs it, hashes." },
+	{ .name = "bound", NUMBER(conf_pool, bound), .standard = "125", .min = "100",
+	  .max = "1000",
+	  .prose = "With consistent_hash, the most that a server gets: percent of its fair share "
+	    "of the requests that are open." },
+	{ .name = "sticky", MAP(sticky), .prose = "Keeps a client with its server." },
 	{ .name = "servers", LIST(conf_pool, servers, server), .required = true,
 	  .prose = "The origin servers." },
 	{ .name = "tls", MAP(pool_tls), .prose = "TLS to https:// origins." },
-	{ .name = "health", LATER_MAP(MAP, health), .prose = "Checks servers by asking them." },
-	{ .name = "outlier", LATER_MAP(MAP, outlier),
+	{ .name = "health", MAP_PRESENT(conf_pool, health.present, health), .shown = "none",
+	  .prose = "Checks servers by asking them." },
+	{ .name = "outlier", MAP_PRESENT(conf_pool, outlier.present, outlier), .shown = "none",
 	  .prose = "Takes a server out that fails clients' requests." },
-	{ .name = "slow_start", LATER(DURATION), .standard = "0s", .harmless = "0s",
+	{ .name = "slow_start", DURATION(conf_pool, slow_start), .standard = "0s",
 	  .min = "0s", .max = "1h",
 	  .prose = "Time in which a server that came back gets its full share." },
 	{ .name = "retries", NUMBER(conf_pool, retries), .standard = "1", .min = "0",
 	  .max = "5", .prose = "Further attempts, of what is safe to send twice." },
-	{ .name = "max_connections", LATER(NUMBER), .standard = "0", .harmless = "0",
+	{ .name = "max_connections", NUMBER(conf_pool, max_connections), .standard = "0",
 	  .min = "0", .max = "1000000", .prose = "Connections to one server; 0: no bound." },
-	{ .name = "queue", LATER_MAP(MAP, queue),
+	{ .name = "queue", MAP(queue),
 	  .prose = "Requests that wait while all servers have max_connections." },
 	{ .name = "timeouts", MAP(pool_timeouts), .prose = "How long origins may take." },
 	{ .name = "keepalive", MAP(keepalive),

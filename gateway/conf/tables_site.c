@@ -7,7 +7,6 @@
 
 /* clang-format off */
 static const struct choice words_any[] = { { "any", 1, false }, { NULL, 0, false } };
-static const struct choice words_no_auth[] = { { "off", 0, false }, { NULL, 0, false } };
 
 static const struct choice words_client_certificate[] = {
 	{ "optional", CONF_CERTIFICATE_OPTIONAL, false },
@@ -89,10 +88,15 @@ static const struct field rows_route[] = {
 	  .prose = "Rate limits instead of the site's; each of them counts." },
 	{ .name = "access", LIST(conf_route, access, access_rule), .shown = "the site's",
 	  .prose = "Who may use it, instead of the site's list: the first match decides." },
-	{ .name = "auth", MAP_IN(conf_route, auth, auth), .choices = words_no_auth,
+	{ .name = "auth", MAP_IN(conf_route, auth, auth), .choices = words_off,
 	  .shown = "the site's", .prose = "Asks for a name and a password; off: does not." },
-	{ .name = "cache", LATER_WORD(words_off_on), .standard = "off", .harmless = "off",
-	  .prose = "Keep answers that may be kept." },
+	{ .name = "cache", MAP_IN_OR(conf_route, cache, cache_use, cache.on, words_off_on),
+	  .shown = "the site's", .prose = "Keep answers that may be kept: off, on, or how." },
+	{ .name = "compress",
+	  MAP_IN_OR(conf_route, compress, compress, compress.on, words_off),
+	  .shown = "the site's", .prose = "Compression of answers: off, or how." },
+	{ .name = "headers", MAP_IN(conf_route, headers, headers), .shown = "the site's",
+	  .prose = "Changes of header fields, all of them instead of the site's." },
 };
 
 static const struct map map_route = {
@@ -122,10 +126,16 @@ static const struct field rows_site[] = {
 	{ .name = "methods", STRINGS(conf_site, methods), .check = check_method,
 	  .standard = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
 	  .form = "a list of methods", .prose = "Others are refused with 405." },
-	{ .name = "cache", LATER_WORD(words_off_on), .standard = "off", .harmless = "off",
-	  .prose = "Keep answers that may be kept." },
-	{ .name = "compress", LATER_MAP(MAP, compress), .prose = "Compression of answers." },
-	{ .name = "headers", LATER_MAP(MAP, headers), .prose = "Changes of header fields." },
+	{ .name = "cache", MAP_IN_OR(conf_site, cache, cache_use, cache.on, words_off_on),
+	  .shown = "off", .prose = "Keep answers that may be kept: off, on, or how." },
+	{ .name = "compress", MAP_IN_OR(conf_site, compress, compress, compress.on, words_off),
+	  .shown = "off", .prose = "Compression of answers: off, or how." },
+	{ .name = "headers", MAP_IN(conf_site, headers, headers), .shown = "none",
+	  .prose = "Changes of header fields." },
+	{ .name = "error_pages", PATH(conf_site, error_pages), .standard = "",
+	  .form = "a folder",
+	  .prose = "Folder of pages of your own instead of those that Yett refuses with; empty: "
+	    "none." },
 	{ .name = "routes", LIST(conf_site, routes, route),
 	  .prose = "Parts of the site that differ from the rest of it." },
 };

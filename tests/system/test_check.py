@@ -77,16 +77,22 @@ ERRORS = [
      ["asn", "geo.asn"]),
     ({"sites": [{"hosts": ["*"], "pool": "app", "client_certificate": "required"}]},
      ["client_certificate", "client_ca"]),
+    ({"cache": {"memory": "16MiB", "max_object": "8MiB"}}, ["cache.max_object", "memory"]),
+    ({"pools": {"app": {"balance": "consistent_hash"}}}, ["balance", "hash_on"]),
+    ({"pools": {"app": {"balance": "least_conections"}}}, ["least_connections"]),
+    ({"pools": {"app": {"servers": [{"url": "http://127.0.0.1:9", "backup": True}]}}},
+     ["servers", "backups"]),
+    ({"sites": [{"hosts": ["*"], "pool": "app", "cache": "onn"}]}, ["cache", "on"]),
+    ({"sites": [{"hosts": ["*"], "pool": "app", "cache": {"key": "client"}}]},
+     ["cache.key", "client", "header:NAME"]),
+    ({"sites": [{"hosts": ["*"], "pool": "app", "compress": {"level": 10}}]},
+     ["compress.level", "0 to 9"]),
+    ({"sites": [{"hosts": ["*"], "pool": "app",
+                 "headers": {"request": {"set": {"X-A": "a\r\nX-B: b"}}}}]},
+     ["headers.request.set.X-A", "control"]),
 ]
 
 NOT_BUILT = [
-    {"cache": {"memory": "1MiB"}},
-    {"sites": [{"hosts": ["*"], "pool": "app", "cache": "on"}]},
-    {"sites": [{"hosts": ["*"], "pool": "app", "compress": {"min": "1KiB"}}]},
-    {"sites": [{"hosts": ["*"], "pool": "app",
-                "headers": {"response": {"remove": ["Server"]}}}]},
-    {"pools": {"app": {"health": {"path": "/"}}}},
-    {"pools": {"app": {"balance": "least_connections"}}},
     {"listeners": [{"address": "127.0.0.1:1", "protocols": ["h2", "http/1.1"]}]},
 ]
 
