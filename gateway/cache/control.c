@@ -227,7 +227,7 @@ read_targeted(struct targeted *t, const struct http_fields *f)
 
 	memset(t, 0, sizeof(*t));
 	t->valid = true;
-	while (cache_next_line(f, HTTP_OTHER, SPAN("cdn-cache-control"), &at, &value)) {
+	while (cache_next_line(f, HTTP_CDN_CACHE_CONTROL, SPAN_NONE, &at, &value)) {
 		while ((rc = dictionary_next(&value, &member)) == DICTIONARY_MEMBER) {
 			t->any = true;
 			d = find_directive(member.key, SIDE_ANSWER);
@@ -360,7 +360,7 @@ cache_tags_read(struct cache_tags *tags_r, const struct http_fields *f)
 	size_t end;
 
 	tags_r->n = 0;
-	while (cache_next_line(f, HTTP_OTHER, SPAN("surrogate-key"), &at, &value)) {
+	while (cache_next_line(f, HTTP_SURROGATE_KEY, SPAN_NONE, &at, &value)) {
 		for (;;) {
 			value = span_trim(value);
 			if (value.n == 0)

@@ -46,6 +46,9 @@ bool cache_body_append(struct cache_body *, struct span);
  * last reference goes before it was ended counts as cut off. */
 void cache_body_end(struct cache_body *, bool complete);
 bool cache_body_is_complete(const struct cache_body *);
+/* Of the whole, where it is known: as told to _new, or once it is complete; else
+ * CACHE_LENGTH_UNKNOWN. */
+uint64_t cache_body_length(const struct cache_body *);
 /* Bytes there now; of a complete one all. */
 uint64_t cache_body_bytes(const struct cache_body *);
 

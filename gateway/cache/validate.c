@@ -159,21 +159,12 @@ is_unmodified(const struct http_fields *request, const struct cache_validators *
 		since_s);
 }
 
-static bool
-has_field(const struct http_fields *f, struct span name)
-{
-	struct span value;
-	uint32_t at = 0;
-
-	return (cache_next_line(f, http_field_id(name), name, &at, &value));
-}
-
 enum cache_condition
 cache_condition(const struct http_fields *request, uint16_t status,
     const struct cache_validators *stored, int64_t now_s)
 {
-	if (has_field(request, SPAN("if-match")) ||
-	    has_field(request, SPAN("if-unmodified-since")))
+	if (request->count[HTTP_IF_MATCH] > 0 ||
+	    request->count[HTTP_IF_UNMODIFIED_SINCE] > 0)
 		return (CACHE_CONDITION_ORIGIN);
 	if (status < 200 || status > 299)
 		return (CACHE_CONDITION_NONE);

@@ -14,9 +14,9 @@
 /* clang-format off */
 /* A perfect hash of the known names over length, first and last byte. Two
  * names in one slot would not compile: an initialiser overridden. */
-#define SLOTS	128
+#define SLOTS	256
 #define SLOT(length, first, last)					\
-	(((length) * 11U + (first) * 26U + (last) * 29U) % SLOTS)
+	(((length) * 1U + (first) * 5U + (last) * 26U) % SLOTS)
 
 static const uint8_t slots[SLOTS] = {
 	[SLOT(6, 'a', 't')] = HTTP_ACCEPT,
@@ -25,6 +25,7 @@ static const uint8_t slots[SLOTS] = {
 	[SLOT(7, 'a', 'c')] = HTTP_ALT_SVC,
 	[SLOT(13, 'a', 'n')] = HTTP_AUTHORIZATION,
 	[SLOT(13, 'c', 'l')] = HTTP_CACHE_CONTROL,
+	[SLOT(17, 'c', 'l')] = HTTP_CDN_CACHE_CONTROL,
 	[SLOT(10, 'c', 'n')] = HTTP_CONNECTION,
 	[SLOT(16, 'c', 'g')] = HTTP_CONTENT_ENCODING,
 	[SLOT(14, 'c', 'h')] = HTTP_CONTENT_LENGTH,
@@ -38,9 +39,11 @@ static const uint8_t slots[SLOTS] = {
 	[SLOT(9, 'f', 'd')] = HTTP_FORWARDED,
 	[SLOT(4, 'h', 't')] = HTTP_HOST,
 	[SLOT(14, 'h', 's')] = HTTP_HTTP2_SETTINGS,
+	[SLOT(8, 'i', 'h')] = HTTP_IF_MATCH,
 	[SLOT(17, 'i', 'e')] = HTTP_IF_MODIFIED_SINCE,
 	[SLOT(13, 'i', 'h')] = HTTP_IF_NONE_MATCH,
 	[SLOT(8, 'i', 'e')] = HTTP_IF_RANGE,
+	[SLOT(19, 'i', 'e')] = HTTP_IF_UNMODIFIED_SINCE,
 	[SLOT(10, 'k', 'e')] = HTTP_KEEP_ALIVE,
 	[SLOT(13, 'l', 'd')] = HTTP_LAST_MODIFIED,
 	[SLOT(8, 'l', 'n')] = HTTP_LOCATION,
@@ -53,6 +56,7 @@ static const uint8_t slots[SLOTS] = {
 	[SLOT(7, 'r', 'r')] = HTTP_REFERER,
 	[SLOT(6, 's', 'r')] = HTTP_SERVER,
 	[SLOT(10, 's', 'e')] = HTTP_SET_COOKIE,
+	[SLOT(13, 's', 'y')] = HTTP_SURROGATE_KEY,
 	[SLOT(2, 't', 'e')] = HTTP_TE,
 	[SLOT(7, 't', 'r')] = HTTP_TRAILER,
 	[SLOT(17, 't', 'g')] = HTTP_TRANSFER_ENCODING,

@@ -18,6 +18,7 @@
 	F(ALT_SVC, "alt-svc")						\
 	F(AUTHORIZATION, "authorization")				\
 	F(CACHE_CONTROL, "cache-control")				\
+	F(CDN_CACHE_CONTROL, "cdn-cache-control")			\
 	F(CONNECTION, "connection")					\
 	F(CONTENT_ENCODING, "content-encoding")				\
 	F(CONTENT_LENGTH, "content-length")				\
@@ -31,9 +32,11 @@
 	F(FORWARDED, "forwarded")					\
 	F(HOST, "host")							\
 	F(HTTP2_SETTINGS, "http2-settings")				\
+	F(IF_MATCH, "if-match")						\
 	F(IF_MODIFIED_SINCE, "if-modified-since")			\
 	F(IF_NONE_MATCH, "if-none-match")				\
 	F(IF_RANGE, "if-range")						\
+	F(IF_UNMODIFIED_SINCE, "if-unmodified-since")			\
 	F(KEEP_ALIVE, "keep-alive")					\
 	F(LAST_MODIFIED, "last-modified")				\
 	F(LOCATION, "location")						\
@@ -46,6 +49,7 @@
 	F(REFERER, "referer")						\
 	F(SERVER, "server")						\
 	F(SET_COOKIE, "set-cookie")					\
+	F(SURROGATE_KEY, "surrogate-key")				\
 	F(TE, "te")							\
 	F(TRAILER, "trailer")						\
 	F(TRANSFER_ENCODING, "transfer-encoding")			\

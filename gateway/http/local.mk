@@ -7,6 +7,7 @@ gateway_http_libhttp_a_SOURCES = \
 	gateway/http/h1_body.c \
 	gateway/http/h1_framing.c gateway/http/h1_framing.h \
 	gateway/http/h1_head.c \
+	gateway/http/lone.c gateway/http/lone.h \
 	gateway/http/message.h \
 	gateway/http/uri.c gateway/http/uri.h \
 	gateway/http/write.c gateway/http/write.h

@@ -2,6 +2,7 @@
 /* The rate limits of the site or route. */
 #include "config.h"
 
+#include "gateway/http/lone.h"
 #include "gateway/request/request.h"
 
 #define FIELDS_MAX 1024
@@ -18,84 +19,24 @@ of_two(struct request *req)
 	return (text != NULL ? span_of(text) : SPAN("\n"));
 }
 
-/* False: it differs from the one before. */
-static bool
-take_value(struct span value, struct span *taken)
-{
-	if (taken->p != NULL)
-		return (span_eq(value, *taken));
-	*taken = value.p != NULL ? value : SPAN("");
-	return (true);
-}
-
-/* "X_Api_Key" is X-Api-Key to origins that make variables of fields (CGI). */
-static bool
-is_same_name(struct span a, struct span b)
-{
-	size_t i;
-	char c, d;
-
-	if (a.n != b.n)
-		return (false);
-	for (i = 0; i < a.n; i++) {
-		c = a.p[i] == '_' ? '-' : a.p[i];
-		d = b.p[i] == '_' ? '-' : b.p[i];
-		if (c != d && !span_eq_nocase(span_mem(&c, 1), span_mem(&d, 1)))
-			return (false);
-	}
-	return (true);
-}
-
 static struct span
 header_value(void *data, struct span name)
 {
-	const struct http_fields *fields;
 	struct request *req;
-	struct span taken;
-	uint32_t i;
+	struct span value;
 
 	req = data;
-	fields = &req->http.fields;
-	taken = SPAN_NONE;
-	for (i = 0; i < fields->n; i++)
-		if (is_same_name(fields->v[i].name, name) &&
-		    !take_value(fields->v[i].value, &taken))
-			return (of_two(req));
-	return (taken);
-}
-
-/* cookie-string of RFC 6265, 4.2.1. False: two of that name differ. */
-static bool
-take_cookies(struct span rest, struct span name, struct span *taken)
-{
-	struct span pair, key;
-
-	while (span_split(&rest, ';', &pair)) {
-		pair = span_trim(pair);
-		(void)span_split(&pair, '=', &key);
-		if (pair.p != NULL && span_eq(span_trim(key), name) &&
-		    !take_value(span_trim(pair), taken))
-			return (false);
-	}
-	return (true);
+	return (http_lone_field(&req->http.fields, name, &value) ? value : of_two(req));
 }
 
 static struct span
 cookie_value(void *data, struct span name)
 {
-	const struct http_fields *fields;
 	struct request *req;
-	struct span taken;
-	uint32_t i;
+	struct span value;
 
 	req = data;
-	fields = &req->http.fields;
-	taken = SPAN_NONE;
-	for (i = 0; i < fields->n; i++)
-		if (fields->v[i].id == HTTP_COOKIE &&
-		    !take_cookies(fields->v[i].value, name, &taken))
-			return (of_two(req));
-	return (taken);
+	return (http_lone_cookie(&req->http.fields, name, &value) ? value : of_two(req));
 }
 
 static void
