@@ -163,7 +163,7 @@ list_choices(const struct field *f, struct text *out)
 	const char *before = "";
 
 	for (c = f->choices; c->word != NULL; c++) {
-		if (c->later && !f->later)
+		if (c->later)
 			continue;
 		text_printf(out, "%s%s", before, c->word);
 		before = ", ";

@@ -54,7 +54,6 @@ struct field {
 	const char *name;
 	enum field_type type;
 	bool required;
-	bool later;		/* not built yet: only `harmless` is accepted */
 	/* FIELD_NOWHERE: nothing is stored. Of a mapping: of a bool, set by the word
 	 * that stands for it, else true where the mapping is there. */
 	size_t offset;
@@ -62,7 +61,6 @@ struct field {
 	size_t base;		/* of a mapping: of the struct that its rows speak of */
 	const char *standard;	/* the default, as it would be written; NULL: none */
 	const char *shown;	/* the default as told, where it is found out */
-	const char *harmless;	/* of a later field: means that nothing is done */
 	const char *min, *max;	/* bounds, as they would be written */
 	size_t most;		/* members of a list; 0: as many as any may have */
 	const struct choice *choices;

@@ -162,6 +162,7 @@ refuse_value(
 	text_free(&t);
 }
 
+/* A word of the contract that nothing is done for yet. */
 static void
 refuse_later(struct reader *r, const struct field *f, const struct node *node)
 {
@@ -170,35 +171,10 @@ refuse_later(struct reader *r, const struct field *f, const struct node *node)
 	text_init(&t, 300);
 	text_puts(&t, "not built yet; found ");
 	quote_node(node, &t);
-	if (f->choices != NULL && !f->later) {
-		text_puts(&t, "; allowed: ");
-		field_allowed(f, &t);
-	} else if (f->harmless != NULL) {
-		text_printf(&t, "; leave it out, or %s",
-		    f->harmless[0] != '\0' ? f->harmless : "empty");
-	} else {
-		text_puts(&t, "; leave it out");
-	}
+	text_puts(&t, "; allowed: ");
+	field_allowed(f, &t);
 	reader_problem(r, node, "%.*s", SPAN_FMT(text_span(&t)));
 	text_free(&t);
-}
-
-/* Does the value do nothing, so that a later field may have it? */
-static bool
-is_harmless(const struct field *f, struct span text)
-{
-	union field_value value, harmless;
-
-	if (f->harmless == NULL)
-		return (false);
-	if (span_eq(text, span_of(f->harmless)))
-		return (true);
-	if (f->type != FIELD_TRUTH && f->type != FIELD_NUMBER && f->type != FIELD_SIZE &&
-	    f->type != FIELD_DURATION)
-		return (false);
-	return (field_parse(f, text, &value) &&
-		field_parse(f, span_of(f->harmless), &harmless) &&
-		field_magnitude(f, &value) == field_magnitude(f, &harmless));
 }
 
 /* Runs the row's own check over a copy, which may be rewritten. */
@@ -264,15 +240,13 @@ read_single(
 		return;
 	}
 	choice = field_choice(f, node->text);
-	if (choice != NULL && choice->later && r->later == 0) {
+	if (choice != NULL && choice->later) {
 		refuse_later(r, f, node);
 		return;
 	}
 	text = checked(r, f, node);
 	if (text == NULL)
 		return;
-	if (r->later > 0 && !is_harmless(f, node->text))
-		r->later_used = true;
 	if (store_member(f, object) != NULL)
 		store_value(r, f, &value, span_of(text), object);
 	if (text[0] != '\0')
@@ -321,9 +295,9 @@ item_is_allowed(struct reader *r, const struct field *f, const struct node *node
 	choice = field_choice(f, node->text);
 	if (choice == NULL)
 		refuse_value(r, &item, node, NULL);
-	else if (choice->later && r->later == 0)
+	else if (choice->later)
 		refuse_later(r, &item, node);
-	return (choice != NULL && (!choice->later || r->later > 0));
+	return (choice != NULL && !choice->later);
 }
 
 static void
@@ -340,8 +314,6 @@ read_item(struct reader *r, const struct field *f, const struct node *node, void
 	text = checked(r, f, node);
 	if (text == NULL)
 		return;
-	if (r->later > 0)
-		r->later_used = true;
 	if (f->type == FIELD_HOSTS)
 		reader_mention(r, MENTION_HOST, node, text);
 	else if (f->type == FIELD_LIMITS)
@@ -514,8 +486,6 @@ read_elements(
 	if (!count_is_allowed(r, f, node))
 		return;
 	for (item = node->child; item != NULL; item = item->next) {
-		if (r->later > 0)
-			r->later_used = true;
 		before = wanted == NODE_LIST ? push(r, "[%zu]", i++)
 					     : push_name(r, item->key->text);
 		if (item->first_line > 0)
@@ -600,15 +570,8 @@ read_field(struct reader *r, const struct field *f, const struct node *node, voi
 		    r, node->key, "%s, first in line %u", node->wrong, node->first_line);
 	} else if (node->wrong != NULL) {
 		reader_problem(r, node, "%s", node->wrong);
-	} else if (!f->later || r->later > 0) {
-		read_value(r, f, node, object);
 	} else {
-		r->later_used = false;
-		r->later++;
-		read_value(r, f, node, NULL);
-		r->later--;
-		if (r->later_used)
-			refuse_later(r, f, node);
+		read_value(r, f, node, object);
 	}
 	pop(r, before);
 }
@@ -736,7 +699,7 @@ reader_defaults(struct reader *r, const struct map *m, void *object)
 
 	for (i = 0; i < m->n_fields; i++) {
 		f = &m->fields[i];
-		if (f->type == FIELD_MAP && !f->later)
+		if (f->type == FIELD_MAP)
 			reader_defaults(r, f->map, (char *)object + f->base);
 		if (field_is_nested(f) || f->type == FIELD_PAIRS ||
 		    store_member(f, object) == NULL)

@@ -42,8 +42,6 @@ struct reader {
 	uint64_t root_seen; /* fields of the root, over all files */
 	char path[sizeof(((struct conf_problem *)NULL)->field)];
 	size_t path_n;
-	unsigned later; /* depth within what is not built yet */
-	bool later_used; /* something there would do something */
 	struct mention *mentions;
 	size_t n_mentions;
 	const struct node *include_node; /* of the main file */

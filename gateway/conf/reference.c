@@ -64,8 +64,6 @@ static const char page_middle[] =
     "- Names of pools, limits and policies are letters, digits, dots, `-` and `_`.\n"
     "- Anchors, aliases and tags of YAML are refused, and so are a key that is given\n"
     "  twice in one mapping, an unknown field and a file of more than 1 MiB.\n"
-    "- A field that is marked *not built yet* is refused, unless its value means that\n"
-    "  nothing is done. It is never silently ignored.\n"
     "\n"
     "`include` names further files, one pattern or a list of them; `*` and `?` may "
     "stand\n"
@@ -98,7 +96,7 @@ put_default(const struct field *f, struct text *out)
 		text_puts(out, "none: required");
 	else if (f->shown != NULL)
 		text_puts(out, f->shown);
-	else if (f->type == FIELD_MAP && !f->later)
+	else if (f->type == FIELD_MAP)
 		text_puts(out, "those of its fields");
 	else if (f->standard == NULL)
 		text_puts(out, "none");
@@ -122,7 +120,7 @@ put_cell(struct page *page, void (*put)(const struct field *, struct text *),
 }
 
 static void
-put_row(struct page *page, const struct field *f, bool all_later)
+put_row(struct page *page, const struct field *f)
 {
 	text_printf(page->out, "| `%s` | ", f->name);
 	put_cell(page, field_allowed, f);
@@ -130,8 +128,6 @@ put_row(struct page *page, const struct field *f, bool all_later)
 	put_cell(page, put_default, f);
 	text_puts(page->out, " | ");
 	put_escaped(page->out, f->prose);
-	if (f->later && !all_later)
-		text_puts(page->out, " *Not built yet.*");
 	text_puts(page->out, " |\n");
 }
 
@@ -153,7 +149,7 @@ suffix(const struct field *f)
 }
 
 static void
-put_section(struct page *page, const struct map *m, const char *path, bool later)
+put_section(struct page *page, const struct map *m, const char *path)
 {
 	char below[PATH_MAX_BYTES];
 	const struct field *f;
@@ -169,19 +165,17 @@ put_section(struct page *page, const struct map *m, const char *path, bool later
 	page->maps[page->n_maps++] = m;
 	text_printf(page->out, "\n## %s\n\n", path[0] != '\0' ? path : "Top level");
 	text_puts(page->out, m->prose);
-	if (later)
-		text_puts(page->out, " *Not built yet.*");
 	text_puts(page->out,
 	    "\n\n| field | allowed | default | meaning |\n|---|---|---|---|\n");
 	for (i = 0; i < m->n_fields; i++)
-		put_row(page, &m->fields[i], later);
+		put_row(page, &m->fields[i]);
 	for (i = 0; i < m->n_fields; i++) {
 		f = &m->fields[i];
 		if (f->map == NULL)
 			continue;
 		snprintf(below, sizeof(below), "%s%s%s%s", path,
 		    path[0] != '\0' ? "." : "", f->name, suffix(f));
-		put_section(page, f->map, below, later || f->later);
+		put_section(page, f->map, below);
 	}
 }
 
@@ -194,7 +188,7 @@ conf_reference(struct text *out)
 	put_units(out, value_duration_units);
 	put_units(out, value_size_units);
 	text_puts(out, page_middle);
-	put_section(&page, &map_root, "", false);
+	put_section(&page, &map_root, "");
 }
 
 /* The next part of "sites[0].routes[].path": up to a dot, what stands in
@@ -242,14 +236,12 @@ explain_members(const struct map *m, struct text *out)
 	for (i = 0; i < m->n_fields; i++) {
 		f = &m->fields[i];
 		text_printf(out, "  %-22s ", f->name);
-		if (f->later)
-			text_puts(out, "(not built yet) ");
 		text_printf(out, "%s\n", f->prose);
 	}
 }
 
 static void
-explain_field(const struct field *f, const char *path, bool later, struct text *out)
+explain_field(const struct field *f, const char *path, struct text *out)
 {
 	text_printf(out, "%s\n  %s\n\n  allowed: ", path, f->prose);
 	field_allowed(f, out);
@@ -258,9 +250,6 @@ explain_field(const struct field *f, const char *path, bool later, struct text *
 		put_default(f, out);
 	}
 	text_putc(out, '\n');
-	if (later)
-		text_puts(out,
-		    "  not built yet: refused, unless it means that nothing is done\n");
 	if (f->map != NULL)
 		explain_members(f->map, out);
 }
@@ -273,7 +262,6 @@ conf_explain(struct span field, struct text *out)
 	struct span part;
 	char path[PATH_MAX_BYTES] = "";
 	size_t n = 0;
-	bool later = false;
 
 	while (next_part(&field, &part)) {
 		if (m == NULL) {
@@ -285,7 +273,6 @@ conf_explain(struct span field, struct text *out)
 			explain_unknown(m, path, part, out);
 			return (false);
 		}
-		later = later || f->later;
 		n += (size_t)snprintf(path + n, sizeof(path) - n, "%s%s%s",
 		    n > 0 ? "." : "", f->name, suffix(f));
 		if (f->type == FIELD_DICT) /* any name stands for all of them */
@@ -293,7 +280,7 @@ conf_explain(struct span field, struct text *out)
 		m = f->map;
 	}
 	if (f != NULL)
-		explain_field(f, path, later, out);
+		explain_field(f, path, out);
 	else
 		explain_members(m, out);
 	return (true);

@@ -65,11 +65,7 @@
 #define DICT(S, m, M)	.type = FIELD_DICT, .map = &map_##M, \
 	.offset = FIELD_AT(S, m, struct conf_##M *), \
 	.count_offset = FIELD_AT(S, n_##m, size_t)
-/* A field that is understood and not built: nothing is stored. */
-#define LATER(T)	.type = FIELD_##T, .later = true, .offset = FIELD_NOWHERE
-#define LATER_WORD(W)	LATER(WORD), .choices = (W)
-#define LATER_MAP(T, M)	LATER(T), .map = &map_##M
-/* Built, read by hand in a finish function or the reader. */
+/* Read by hand in a finish function or the reader. */
 #define BY_HAND(T)	.type = FIELD_##T, .offset = FIELD_NOWHERE
 
 #define ROWS(rows)	.fields = (rows), .n_fields = sizeof(rows) / sizeof((rows)[0])

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The JSON Schema (draft 2020-12) of the configuration, from the tables. It
- * takes what the reader takes: what is not built yet is left out, but for the
- * values that do nothing. */
+ * takes what the reader takes. */
 #include "config.h"
 
 #include "gateway/conf/reference.h"
@@ -23,23 +22,6 @@ static void
 put(struct schema *s, const char *key, const char *value)
 {
 	json_pair(&s->json, key, span_of(value));
-}
-
-/* Has the mapping any field that may be written today? */
-static bool
-is_usable(const struct field *f)
-{
-	size_t i;
-
-	if (!f->later)
-		return (true);
-	if (f->type != FIELD_MAP)
-		return (f->harmless != NULL || f->type == FIELD_LIST ||
-			f->type == FIELD_DICT);
-	for (i = 0; i < f->map->n_fields; i++)
-		if (is_usable(&f->map->fields[i]))
-			return (true);
-	return (false);
 }
 
 static void
@@ -71,7 +53,7 @@ put_words(struct schema *s, const struct field *f)
 	for (c = f->choices; c->word != NULL; c++) {
 		bool truth;
 
-		if (c->later || (f->later && strcmp(c->word, f->harmless) != 0))
+		if (c->later)
 			continue;
 		json_put_string(&s->json, span_of(c->word));
 		if (value_truth(span_of(c->word), &truth))
@@ -230,11 +212,6 @@ put_item(struct schema *s, const struct field *f)
 static void
 put_list(struct schema *s, const struct field *f)
 {
-	if (f->later) {
-		put(s, "type", "array");
-		json_pair_int(&s->json, "maxItems", 0);
-		return;
-	}
 	begin_either(s);
 	put_item(s, f);
 	or_else(s);
@@ -272,10 +249,6 @@ put_elements(struct schema *s, const struct field *f)
 	bool list = f->type == FIELD_LIST;
 
 	put(s, "type", list ? "array" : "object");
-	if (f->later) {
-		json_pair_int(&s->json, list ? "maxItems" : "maxProperties", 0);
-		return;
-	}
 	if (f->required)
 		json_pair_int(&s->json, list ? "minItems" : "minProperties", 1);
 	if (!list) {
@@ -297,7 +270,7 @@ put_default(struct schema *s, const struct field *f)
 	uint32_t number;
 	bool truth;
 
-	if (f->standard == NULL || f->shown != NULL || f->later)
+	if (f->standard == NULL || f->shown != NULL)
 		return;
 	json_key(&s->json, "default");
 	if (field_is_list(f)) {
@@ -322,39 +295,12 @@ put_description(struct schema *s, const struct field *f)
 
 	text_init(&t, 2000);
 	text_puts(&t, f->prose);
-	if (f->later) {
-		text_puts(&t, " Not built yet.");
-	} else if (!field_is_nested(f)) {
+	if (!field_is_nested(f)) {
 		text_puts(&t, " Allowed: ");
 		field_allowed(f, &t);
 	}
 	json_pair(&s->json, "description", text_span(&t));
 	text_free(&t);
-}
-
-/* Of a later field: only the value that does nothing. */
-static void
-put_harmless(struct schema *s, const struct field *f)
-{
-	bool truth;
-	uint32_t number;
-
-	if (f->type == FIELD_WORD || f->type == FIELD_TRUTH) {
-		json_key(&s->json, "enum");
-		json_array_begin(&s->json);
-		json_put_string(&s->json, span_of(f->harmless));
-		if (value_truth(span_of(f->harmless), &truth))
-			json_put_bool(&s->json, truth);
-		json_array_end(&s->json);
-	} else if (f->type == FIELD_NUMBER &&
-		   value_number(span_of(f->harmless), &number)) {
-		json_pair_int(&s->json, "const", number);
-	} else if (f->type == FIELD_PAIRS) {
-		put(s, "type", "object");
-		json_pair_int(&s->json, "maxProperties", 0);
-	} else {
-		put(s, "const", f->harmless);
-	}
 }
 
 /* A mapping, or the word that stands for one. */
@@ -386,8 +332,6 @@ put_field(struct schema *s, const struct field *f)
 		put_list(s, f);
 	else if (f->type == FIELD_PAIRS)
 		put_pairs(s, f);
-	else if (f->later)
-		put_harmless(s, f);
 	else
 		put_single(s, f);
 	put_default(s, f);
@@ -405,8 +349,7 @@ put_map(struct schema *s, const struct map *m)
 	json_key(&s->json, "properties");
 	json_object_begin(&s->json);
 	for (i = 0; i < m->n_fields; i++)
-		if (is_usable(&m->fields[i]))
-			put_field(s, &m->fields[i]);
+		put_field(s, &m->fields[i]);
 	json_object_end(&s->json);
 	json_key(&s->json, "required");
 	json_array_begin(&s->json);

@@ -32,9 +32,6 @@ check_row(const struct map *m, const struct field *f)
 		fail_msg("%s.%s: no words", m->name, f->name);
 	if (f->required && f->standard != NULL)
 		fail_msg("%s.%s: required, and has a default", m->name, f->name);
-	if (f->harmless != NULL && !f->later)
-		fail_msg(
-		    "%s.%s: harmless is for what is not built yet", m->name, f->name);
 	if (field_is_list(f) || field_is_nested(f) || f->type == FIELD_PAIRS) {
 		rest = span_of(f->standard);
 		while (f->type == FIELD_WORDS && value_word(&rest, &word))
@@ -52,12 +49,10 @@ check_row(const struct map *m, const struct field *f)
 	}
 	if (f->standard != NULL && !field_parse(f, span_of(f->standard), &standard))
 		fail_msg("%s.%s: default", m->name, f->name);
-	if (f->harmless != NULL && !field_parse(f, span_of(f->harmless), &standard))
-		fail_msg("%s.%s: harmless", m->name, f->name);
 }
 
 static void
-check_map(const struct map *m, bool later, size_t *rows)
+check_map(const struct map *m, size_t *rows)
 {
 	const struct field *f;
 	size_t i;
@@ -67,12 +62,10 @@ check_map(const struct map *m, bool later, size_t *rows)
 		f = &m->fields[i];
 		(*rows)++;
 		check_row(m, f);
-		if (later && !f->later)
-			fail_msg("%s.%s: built, within what is not", m->name, f->name);
 		if (map_field(m, span_of(f->name)) != f)
 			fail_msg("%s.%s: twice", m->name, f->name);
 		if (f->map != NULL)
-			check_map(f->map, later || f->later, rows);
+			check_map(f->map, rows);
 	}
 }
 
@@ -82,7 +75,7 @@ test_tables(void **state)
 	size_t rows = 0;
 
 	(void)state;
-	check_map(&map_root, false, &rows);
+	check_map(&map_root, &rows);
 	assert_true(rows > 100);
 }
 
