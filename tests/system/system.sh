@@ -11,5 +11,5 @@ if grep -q '^#define YETT_LOCK_CHECK 1' "$top_builddir/config.h" 2>/dev/null; th
 	export YETT_TEST_SLOW
 fi
 # The source tree may be read-only: no byte code, no cache of pytest's.
-exec /usr/bin/python3 -B -m pytest -p no:cacheprovider -q -rs --durations=10 \
+exec /usr/bin/python3 -B -m pytest -p no:cacheprovider -q -rsfE --durations=10 \
 	"$top_srcdir/tests/system" "$@"
