@@ -5,9 +5,9 @@
 
 # shellcheck disable=SC2034 # used by the scripts that source this file
 packages_build="autoconf automake autoconf-archive ca-certificates g++ gcc libc6-dev
-	libbrotli-dev libcrypt-dev libev-dev libgoogle-perftools-dev libhiredis-dev
-	libjansson-dev libmaxminddb-dev libmodsecurity-dev libpcre2-dev libssl-dev
-	libyaml-dev libzstd-dev make modsecurity-crs pkg-config zlib1g-dev"
+	libbrotli-dev libc-ares-dev libcrypt-dev libev-dev libgoogle-perftools-dev
+	libhiredis-dev libjansson-dev libmaxminddb-dev libmodsecurity-dev libpcre2-dev
+	libssl-dev libyaml-dev libzstd-dev make modsecurity-crs pkg-config zlib1g-dev"
 # shellcheck disable=SC2034
 packages_demo="curl openssl procps python3"
 # shellcheck disable=SC2034

@@ -2,6 +2,7 @@
 /* yett version: what is linked in, and the known holes of the engine. */
 #include "config.h"
 
+#include <ares.h>
 #include <brotli/decode.h>
 #include <ev.h>
 #include <getopt.h>
@@ -43,6 +44,7 @@ print_versions(void)
 	printf("OpenSSL         %s\n", OpenSSL_version(OPENSSL_VERSION_STRING));
 	printf("PCRE2           %s\n", pcre);
 	printf("libev           %d.%d\n", ev_version_major(), ev_version_minor());
+	printf("c-ares          %s\n", ares_version(NULL));
 	printf("libyaml         %s\n", yaml_get_version_string());
 	printf("jansson         %s\n", jansson_version_str());
 	printf("libmaxminddb    %s\n", MMDB_lib_version());

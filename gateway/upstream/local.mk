@@ -4,10 +4,13 @@ gateway_upstream_libupstream_a_SOURCES = \
 	gateway/upstream/budget.c gateway/upstream/budget.h \
 	gateway/upstream/checker.c gateway/upstream/checker.h \
 	gateway/upstream/dial.c gateway/upstream/dial.h \
+	gateway/upstream/dns.c gateway/upstream/dns.h \
 	gateway/upstream/health.c gateway/upstream/health.h \
+	gateway/upstream/hosts.c gateway/upstream/hosts.h \
 	gateway/upstream/maglev.c gateway/upstream/maglev.h \
 	gateway/upstream/outlier.c gateway/upstream/outlier.h \
 	gateway/upstream/pool.c gateway/upstream/pool.h \
+	gateway/upstream/resolve.c gateway/upstream/resolve.h \
 	gateway/upstream/server.h \
 	gateway/upstream/set.h \
 	gateway/upstream/slow_start.c gateway/upstream/slow_start.h \
@@ -15,8 +18,7 @@ gateway_upstream_libupstream_a_SOURCES = \
 	gateway/upstream/turns.c gateway/upstream/turns.h \
 	gateway/upstream/upstream.c gateway/upstream/upstream.h \
 	gateway/upstream/window.c gateway/upstream/window.h \
-	gateway/upstream/mix.h \
-	gateway/upstream/resolve.h
+	gateway/upstream/mix.h
 
 if HAVE_CMOCKA
 check_PROGRAMS += \
@@ -25,6 +27,7 @@ check_PROGRAMS += \
 	tests/unit/test_checker \
 	tests/unit/test_health \
 	tests/unit/test_outlier \
+	tests/unit/test_resolve \
 	tests/unit/test_sticky \
 	tests/unit/test_upstream
 BALANCE_TEST_LIBS = gateway/upstream/libupstream.a gateway/base/libbase.a $(CMOCKA_LIBS)
@@ -39,6 +42,10 @@ tests_unit_test_health_SOURCES = tests/unit/test_health.c
 tests_unit_test_health_LDADD = $(BALANCE_TEST_LIBS)
 tests_unit_test_outlier_SOURCES = tests/unit/test_outlier.c
 tests_unit_test_outlier_LDADD = $(BALANCE_TEST_LIBS)
+tests_unit_test_resolve_SOURCES = tests/unit/test_resolve.c tests/unit/dns_lab.c \
+	tests/unit/dns_lab.h
+tests_unit_test_resolve_LDADD = gateway/upstream/libupstream.a gateway/loop/libloop.a \
+	gateway/base/libbase.a $(CARES_LIBS) $(EV_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_sticky_SOURCES = tests/unit/test_sticky.c
 tests_unit_test_sticky_LDADD = $(BALANCE_TEST_LIBS)
 tests_unit_test_upstream_SOURCES = tests/unit/test_upstream.c

@@ -45,6 +45,7 @@ OWNERS = {
     "jansson.h": ("gateway/cli/", "gateway/admin"),
     "crypt.h": ("gateway/access/",),
     "pcre2.h": ("gateway/route/", "rules/"),
+    "ares.h": ("gateway/upstream/",),
     "hiredis/": ("gateway/redis/",),
     "maxminddb.h": ("geo/",),
     "nghttp2/": ("gateway/http/",),
