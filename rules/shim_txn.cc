@@ -550,9 +550,12 @@ void
 shim_request(struct shim_txn *x, const struct http_request *rq)
 try {
 	request_target(x, rq);
-	for (uint32_t i = 0; i < rq->fields.n; i++)
+	for (uint32_t i = 0; i < rq->fields.n; i++) {
+		if (rq->unpacked && rq->fields.v[i].id == HTTP_CONTENT_ENCODING)
+			continue; // the rules judge what the origin gets
 		x->t->addRequestHeader(
 		    str(rq->fields.v[i].name), str(rq->fields.v[i].value));
+	}
 	x->t->m_variableServerName.set(str(rq->authority.host), 0);
 } catch (...) {
 	x->fault = true;

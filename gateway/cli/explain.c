@@ -354,7 +354,8 @@ static const struct {
 	{ "body",
 	    "The body is larger than request_body.limit or request_body.inspect of the "
 	    "policy allows.\nRaise them, or inspect only the first bytes: over_inspect: "
-	    "head." },
+	    "head. A compressed body\ncounts as what it becomes; one that can't be "
+	    "decoded passes only where nothing is inspected." },
 	{ "upstream",
 	    "The origin gave no answer that could be passed on. The request was not "
 	    "at fault: see the\ndetail above, the origin's own log, and the pool's "

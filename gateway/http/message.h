@@ -26,6 +26,8 @@ struct http_request {
 	enum h1_framing framing;
 	uint64_t content_length;
 	bool expect_continue;
+	bool unpacked;			/* Content-Encoding was undone: such fields, which
+					 * are here as sent, no longer hold */
 };
 
 struct http_response {

@@ -159,6 +159,8 @@ put_refusal_fields(const struct request *req, struct text *head)
 		http_put_field(head, SPAN("Allow"), r->allow);
 	if (r->authenticate.p != NULL)
 		http_put_field(head, SPAN("WWW-Authenticate"), r->authenticate);
+	if (r->accept_encoding.p != NULL)
+		http_put_field(head, SPAN("Accept-Encoding"), r->accept_encoding);
 	if (r->retry_after != 0) {
 		text_put(head, SPAN("Retry-After: "));
 		text_put_u64(head, r->retry_after);

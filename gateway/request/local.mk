@@ -22,6 +22,8 @@ gateway_request_librequest_a_SOURCES = \
 	gateway/request/step.h \
 	gateway/request/tally.c \
 	gateway/request/tally.h \
+	gateway/request/unpack.c \
+	gateway/request/unpack.h \
 	gateway/request/waf_call.c \
 	gateway/request/waf_call.h \
 	gateway/request/worker.h

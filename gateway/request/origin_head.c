@@ -79,13 +79,15 @@ is_refused(const struct request *req, const struct http_field *f)
 	char plain[64], believed[64];
 	struct span name, header;
 
-	if (is_ours(f->id))
+	if (is_ours(f->id) || (f->id == HTTP_CONTENT_ENCODING && req->http.unpacked))
 		return (true);
 	if (f->id != HTTP_OTHER)
 		return (false);
 	name = name_for_cgi(f->name, plain);
 	header = span_of(req->snap->conf->identity.header);
+	/* the rules saw the body as it is, whatever Content_Encoding says */
 	return (is_ours(http_field_id(name)) || speaks_for_client(name) ||
+		http_field_id(name) == HTTP_CONTENT_ENCODING ||
 		span_eq_nocase(name, name_for_cgi(header, believed)));
 }
 
@@ -184,7 +186,7 @@ put_place(struct request *req, struct text *head)
 bool
 origin_head_is_chunked(const struct request *req)
 {
-	return (req->http.framing == H1_CHUNKED && !req->origin.length_told);
+	return (req->http.framing != H1_NO_BODY && !req->origin.length_told);
 }
 
 static void
@@ -194,7 +196,7 @@ put_framing(const struct request *req, struct text *head)
 		return;
 	if (origin_head_is_chunked(req))
 		text_put(head, SPAN("Transfer-Encoding: chunked\r\n"));
-	else if (req->http.framing == H1_LENGTH)
+	else if (req->http.framing == H1_LENGTH && !req->unpack.on)
 		http_put_length(head, req->http.content_length);
 	else
 		http_put_length(head, spool_bytes(&req->spool) + req->beyond.n);
@@ -206,7 +208,9 @@ origin_head_write(struct request *req, struct text *head)
 	const struct http_request *http;
 
 	http = &req->http;
-	req->origin.length_told = req->http.framing == H1_LENGTH || req->body_done;
+	req->origin.length_told = req->unpack.on
+				      ? req->unpack.over
+				      : req->http.framing == H1_LENGTH || req->body_done;
 	text_reset(head);
 	text_put(head, http->method);
 	text_putc(head, ' ');

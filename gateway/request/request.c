@@ -103,6 +103,7 @@ request_free(struct request *req)
 		limiter_cancel(w->limiter, &req->take);
 	if (req->txn != NULL)
 		waf_txn_free(&req->txn);
+	unpack_end(req);
 	spool_free(&req->spool);
 	text_free(&req->held);
 	buf_give(w->buffers, &req->block);
@@ -339,11 +340,11 @@ over_limit(const struct request *req)
 	const struct conf_policy *policy;
 
 	policy = req->place != NULL ? req->place->policy : NULL;
-	return (policy != NULL && req->body_bytes > policy->request_body.limit);
+	return (policy != NULL && req->sent_bytes > policy->request_body.limit);
 }
 
 enum body_rc
-request_body(struct request *req, struct span *data_r)
+request_body_as_sent(struct request *req, struct span *data_r)
 {
 	enum body_rc rc;
 	enum h1_rc h1;
@@ -369,7 +370,7 @@ request_body(struct request *req, struct span *data_r)
 			return (BODY_REFUSED);
 		}
 		req->body_done = h1 == H1_DONE;
-		req->body_bytes += data_r->n;
+		req->sent_bytes += data_r->n;
 		if (over_limit(req)) {
 			request_refuse(
 			    req, 413, "body", "body larger than the policy's limit");
@@ -380,6 +381,18 @@ request_body(struct request *req, struct span *data_r)
 		starved = req->block_used == 0;
 	}
 	return (BODY_END);
+}
+
+enum body_rc
+request_body(struct request *req, struct span *data_r)
+{
+	enum body_rc rc;
+
+	if (req->unpack.on)
+		return (unpack_body(req, data_r));
+	rc = request_body_as_sent(req, data_r);
+	req->body_bytes = req->sent_bytes;
+	return (rc);
 }
 
 struct request *

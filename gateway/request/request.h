@@ -11,6 +11,7 @@
 #include "gateway/request/sender.h"
 #include "gateway/request/spool.h"
 #include "gateway/request/step.h"
+#include "gateway/request/unpack.h"
 #include "rules/waf.h"
 
 /* Why and how a request is refused. Texts are static, or of the arena. */
@@ -21,6 +22,7 @@ struct refusal {
 	struct span location;	/* 3xx */
 	struct span allow;	/* 405 */
 	struct span authenticate;	/* 401 */
+	struct span accept_encoding;	/* 415 */
 	uint32_t retry_after;	/* seconds; 0: not told */
 };
 
@@ -73,7 +75,9 @@ struct request {
 	size_t block_used;
 	struct h1_body body;
 	bool body_done;
-	uint64_t body_bytes;			/* decoded, so far */
+	uint64_t sent_bytes;			/* of it, without its framing, so far */
+	uint64_t body_bytes;			/* the same, as the origin gets it */
+	struct unpack unpack;
 	struct spool spool;
 	struct span piece;			/* on its way into the spool */
 	struct span beyond;		/* of that piece, past what is inspected */
@@ -129,15 +133,11 @@ enum step_rc request_flush(struct request *);
 /* Runs the request's steps as far as they go. */
 void request_wake(void *request);
 
-enum body_rc {
-	BODY_DATA,
-	BODY_END,
-	BODY_WAIT,		/* the connection waits for bytes */
-	BODY_REFUSED,		/* malformed or too large: the refusal is set */
-	BODY_GONE,		/* the client left */
-};
-/* Next piece of the decoded body, valid until the next call. */
+/* Next piece of the body without its framing, and without its Content-Encoding where
+ * that is undone; valid until the next call. */
 enum body_rc request_body(struct request *, struct span *data_r);
+/* The same before its Content-Encoding is undone: for unpack.c. */
+enum body_rc request_body_as_sent(struct request *, struct span *data_r);
 /* The WAF's view of the body it may see, and whether it looks at all. */
 bool request_is_inspected(const struct request *);
 /* Runs `work` on an inspection thread (once), then wakes the request. True

@@ -33,6 +33,7 @@ struct worker {
 	struct job_pool *inspectors, *hashers, *files;	/* shared */
 	LIST_HEAD(, request) hashing;		/* whose passwords the hashers have */
 	struct buf_pool *buffers;
+	size_t unpacking;			/* memory that decoders hold */
 	struct id_source ids;
 	struct tally tally;
 	struct text line;			/* of a log record being made */

@@ -73,6 +73,31 @@ take_body(struct request *req, uint64_t inspect, bool reject)
 	}
 }
 
+/* Before anything of it is taken. NEXT, or REPLY. */
+static enum step_rc
+look_at_head(struct request *req, const struct conf_policy *policy)
+{
+	uint64_t inspect, limit;
+	bool reject;
+
+	inspect = policy->request_body.inspect;
+	limit = policy->request_body.limit;
+	reject = policy->request_body.over_inspect == CONF_OVER_REJECT;
+	if (req->http.framing == H1_LENGTH && req->http.content_length > limit)
+		return (request_refuse(
+		    req, 413, "body", "body larger than the policy's limit"));
+	if (!request_is_inspected(req))
+		return (STEP_NEXT);
+	if (inspect > 0 &&
+	    unpack_begin(req, reject && inspect < limit ? inspect : limit) != STEP_NEXT)
+		return (STEP_REPLY);
+	/* what comes compressed may well become smaller */
+	if (req->http.framing == H1_LENGTH && !req->unpack.on && reject &&
+	    req->http.content_length > inspect)
+		return (too_large(req));
+	return (STEP_NEXT);
+}
+
 enum step_rc
 step_body(struct request *req)
 {
@@ -85,15 +110,9 @@ step_body(struct request *req)
 	if (request_is_busy(req))
 		return (STEP_WAIT);
 	policy = req->place->policy;
-	if (policy != NULL && req->http.framing == H1_LENGTH) {
-		if (req->http.content_length > policy->request_body.limit)
-			return (request_refuse(
-			    req, 413, "body", "body larger than the policy's limit"));
-		if (request_is_inspected(req) &&
-		    policy->request_body.over_inspect == CONF_OVER_REJECT &&
-		    req->http.content_length > policy->request_body.inspect)
-			return (too_large(req));
-	}
+	if (policy != NULL && !req->continued &&
+	    (rc = look_at_head(req, policy)) != STEP_NEXT)
+		return (rc);
 	if ((rc = permit(req)) != STEP_NEXT)
 		return (rc);
 	if (!request_is_inspected(req))

@@ -54,7 +54,7 @@ static const struct row {
 	    TOP "X-Real-IP: 10.0.0.1" N "Proxy: http://evil" N "X-Forwarded-Port: 1" N
 		"X_Real_IP: 10.0.0.1" N "X_Forwarded_For: 10.0.0.1" N
 		"X-Forwarded_Proto: https" N "X_REQUEST_ID: 1" N "Content_Length: 5" N
-		"Transfer_Encoding: chunked" N "_Host: x" N N,
+		"Transfer_Encoding: chunked" N "Content_Encoding: gzip" N "_Host: x" N N,
 	    TOP "_Host: x" N SAYS N },
 	{ "nor by those of other proxies",
 	    TOP "CF-Connecting-IP: 10.0.0.1" N "true-client-ip: 10.0.0.1" N
@@ -235,6 +235,29 @@ test_length_of_what_is_here(void **state)
 	assert_true(origin_head_is_chunked(req));
 }
 
+/* What was decoded goes without its coding, and with the length that it has now. */
+static void
+test_decoded_body(void **state)
+{
+	const char *in = "POST / HTTP/1.1" N "Host: app.test" N "Content-Length: 5" N
+			 "Content-Encoding: gzip" N N;
+	struct request *req;
+
+	(void)state;
+	req = rig_request(&rig, in);
+	expect("not decoded", "POST / HTTP/1.1" N "Host: app.test" N
+			      "Content-Encoding: gzip" N SAYS "Content-Length: 5" N N);
+	req->http.unpacked = req->unpack.on = req->body_done = true;
+	assert_int_equal(spool_put(&req->spool, NULL, SPAN("inspected")), SPOOL_OK);
+	expect("the decoder may have more to say",
+	    "POST / HTTP/1.1" N "Host: app.test" N SAYS "Transfer-Encoding: chunked" N N);
+	assert_true(origin_head_is_chunked(req));
+	req->unpack.over = true;
+	expect("all of it is here",
+	    "POST / HTTP/1.1" N "Host: app.test" N SAYS "Content-Length: 9" N N);
+	assert_false(origin_head_is_chunked(req));
+}
+
 /* An answer that is to be inspected must not come compressed. */
 static void
 test_plain_answers(void **state)
@@ -261,6 +284,7 @@ main(void)
 		cmocka_unit_test(test_configured_field),
 		cmocka_unit_test(test_place),
 		cmocka_unit_test(test_length_of_what_is_here),
+		cmocka_unit_test(test_decoded_body),
 		cmocka_unit_test(test_plain_answers),
 	};
 
