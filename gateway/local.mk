@@ -35,6 +35,8 @@ yett_SOURCES = \
 	gateway/reload.h \
 	gateway/reload_controls.c \
 	gateway/reload_controls.h \
+	gateway/reload_headers.c \
+	gateway/reload_headers.h \
 	gateway/talk.c \
 	gateway/talk.h \
 	gateway/worker.c \

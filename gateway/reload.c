@@ -10,6 +10,7 @@
 #include "gateway/base/check.h"
 #include "gateway/base/clock.h"
 #include "gateway/reload_controls.h"
+#include "gateway/reload_headers.h"
 
 #define AUDIT_BUFFER (4u << 20)
 #define ACCESS_BUFFER (4u << 20)
@@ -202,6 +203,7 @@ snapshot_new(struct conf *conf, bool with_logs, struct conf_problems *problems)
 		problem(problems, &(struct conf_place){ 0 }, "sites", &e);
 	make_sites(snap);
 	controls_settle(snap, problems);
+	headers_make(conf, snap->sites, problems);
 	if (with_logs && problems->n == 0)
 		open_logs(snap, problems);
 	if (problems->n > 0)
@@ -221,6 +223,7 @@ snapshot_free(struct snapshot **snapshot)
 		return;
 	CHECK_OBJ(snap, SNAPSHOT_MAGIC);
 	controls_free(snap);
+	headers_free(snap->conf, snap->sites);
 	for (i = 0; i < snap->conf->n_sites; i++)
 		free(snap->sites[i].routes);
 	free(snap->sites);

@@ -15,6 +15,7 @@
 #include "gateway/cli/cli.h"
 #include "gateway/conf/conf.h"
 #include "gateway/conf/reference.h"
+#include "gateway/reload_headers.h"
 #include "gateway/route/route.h"
 #include "gateway/tls/tls.h"
 #include "gateway/upstream/upstream.h"
@@ -364,6 +365,7 @@ check_file(const char *file, bool quiet)
 			return (CLI_SYSTEM);
 		}
 		check_controls(&check);
+		headers_check(conf, &problems);
 		check_sites(&check, file);
 	}
 	rc = problems.n == 0 ? CLI_OK : CLI_BAD_INPUT;

@@ -13,7 +13,7 @@
 struct conf_cache_use {
 	bool on;
 	int64_t ttl;			/* of answers that say nothing; 0: not kept */
-	struct conf_strings key;	/* "header:NAME", "cookie:NAME", "country" */
+	struct conf_strings key;	/* "header:NAME", "country" */
 	struct conf_key *keys;		/* the same, taken apart */
 	size_t n_keys;
 	struct conf_strings ignore_query;	/* parameters; "utm_*" */

@@ -15,6 +15,7 @@ gateway_conf_libconf_a_SOURCES = \
 	gateway/conf/finish_control.c \
 	gateway/conf/load.c \
 	gateway/conf/policy.h \
+	gateway/conf/pools.h \
 	gateway/conf/problem.c \
 	gateway/conf/problem.h \
 	gateway/conf/reader.c \

@@ -209,14 +209,36 @@ changes_remove(struct changes *c, struct span name, struct err *e)
 
 /* --- applying ------------------------------------------------------------ */
 
+/* As CGI and its like have them: X_Id and X-Id become one variable. */
+static bool
+same_for_cgi(struct span a, struct span b)
+{
+	size_t i;
+	char x, y;
+
+	if (a.n != b.n)
+		return (false);
+	for (i = 0; i < a.n; i++) {
+		x = a.p[i] == '_' ? '-' : a.p[i];
+		y = b.p[i] == '_' ? '-' : b.p[i];
+		if (!span_eq_nocase(span_mem(&x, 1), span_mem(&y, 1)))
+			return (false);
+	}
+	return (true);
+}
+
 bool
 changes_takes(const struct changes *c, struct span name)
 {
 	unsigned i;
 
-	for (i = 0; i < c->n; i++)
-		if (c->v[i].action != ADD && span_eq_nocase(c->v[i].name_span, name))
+	for (i = 0; i < c->n; i++) {
+		if (c->v[i].action == ADD)
+			continue;
+		if (c->of == CHANGES_OF_REQUEST ? same_for_cgi(c->v[i].name_span, name)
+						: span_eq_nocase(c->v[i].name_span, name))
 			return (true);
+	}
 	return (false);
 }
 

@@ -46,7 +46,8 @@ void changes_preset(struct changes *);
 bool changes_preset_field(
     size_t i, struct span *name_r, struct span *value_r, bool *https_only_r);
 
-/* Is a field of the message not to be written? */
+/* Is a field of the message not to be written? Of requests also one that CGI-like
+ * origins take for the same, so that a client can't say X_Id where X-Id is set. */
 bool changes_takes(const struct changes *, struct span name);
 /* `fields`: the message's own, for the preset. `is_https`: how the client came. */
 void changes_put(const struct changes *, const struct http_fields *fields,

@@ -43,8 +43,27 @@ put_connection(struct request *req, struct text *head)
 		text_put(head, SPAN("Connection: keep-alive\r\n"));
 }
 
+bool
+answer_keeps(const struct request *req, struct span name)
+{
+	const struct changes *changes;
+
+	changes = req->place->response_changes;
+	return (changes == NULL || !changes_takes(changes, name));
+}
+
+void
+answer_put_changes(
+    struct request *req, const struct http_fields *fields, struct text *head)
+{
+	if (req->place->response_changes != NULL)
+		changes_put(req->place->response_changes, fields, request_variables(req),
+		    req->conn->has_tls, head);
+}
+
 static void
-put_origin_fields(const struct http_response *r, struct text *head)
+put_origin_fields(
+    const struct request *req, const struct http_response *r, struct text *head)
 {
 	const struct http_field *f;
 	uint32_t i;
@@ -52,7 +71,7 @@ put_origin_fields(const struct http_response *r, struct text *head)
 	for (i = 0; i < r->fields.n; i++) {
 		f = &r->fields.v[i];
 		if (f->hop_by_hop || f->id == HTTP_CONTENT_LENGTH ||
-		    f->id == HTTP_TRANSFER_ENCODING)
+		    f->id == HTTP_TRANSFER_ENCODING || !answer_keeps(req, f->name))
 			continue;
 		http_put_field(head, f->name, f->value);
 	}
@@ -99,8 +118,9 @@ answer_head(struct request *req)
 	req->answer_status = r->status;
 	text_reset(head);
 	put_status_line(head, r->status, r->reason);
-	put_origin_fields(r, head);
-	if (http_fields_get(&r->fields, HTTP_DATE) == NULL)
+	put_origin_fields(req, r, head);
+	if (http_fields_get(&r->fields, HTTP_DATE) == NULL &&
+	    answer_keeps(req, SPAN("Date")))
 		put_date(req, head);
 	put_ratelimit(req, head);
 	text_put(head, SPAN("Via: 1.1 yett\r\n"));
@@ -110,8 +130,12 @@ answer_head(struct request *req)
 		 (req->http.is_head &&
 		     http_fields_get(&r->fields, HTTP_CONTENT_LENGTH) != NULL))
 		http_put_length(head, r->content_length);
+	answer_put_changes(req, &r->fields, head);
 	put_connection(req, head);
 	text_put(head, SPAN("\r\n"));
+	if (head->overflow)
+		request_refuse(req, 502, "upstream",
+		    "the answer's head, with the fields that are set, is too large");
 }
 
 void
@@ -124,9 +148,10 @@ answer_interim(struct request *req)
 	head = &req->answer;
 	text_reset(head);
 	put_status_line(head, r->status, r->reason);
-	put_origin_fields(r, head);
+	put_origin_fields(req, r, head);
 	text_put(head, SPAN("\r\n"));
-	sender_put(&req->out, text_span(head));
+	if (!head->overflow)
+		sender_put(&req->out, text_span(head));
 }
 
 static struct span

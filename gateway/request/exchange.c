@@ -232,6 +232,12 @@ send_request(struct request *req)
 	x = &req->origin;
 	if (!x->began) {
 		origin_head_write(req, &x->text);
+		if (x->text.overflow) {
+			request_refuse(req, 502, "upstream",
+			    "the request's head, with the fields that are set, is too "
+			    "large");
+			return (EXCHANGE_REFUSED);
+		}
 		sender_put(&x->out, text_span(&x->text));
 		x->began = true;
 	}

@@ -24,6 +24,8 @@ gateway_request_librequest_a_SOURCES = \
 	gateway/request/tally.h \
 	gateway/request/unpack.c \
 	gateway/request/unpack.h \
+	gateway/request/variables.c \
+	gateway/request/variables.h \
 	gateway/request/waf_call.c \
 	gateway/request/waf_call.h \
 	gateway/request/worker.h

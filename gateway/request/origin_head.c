@@ -91,6 +91,24 @@ is_refused(const struct request *req, const struct http_field *f)
 		span_eq_nocase(name, name_for_cgi(header, believed)));
 }
 
+/* Is the field, a client's or ours, not one that the operator changes? */
+static bool
+is_kept(const struct request *req, struct span name)
+{
+	const struct changes *changes;
+
+	changes = req->place->request_changes;
+	return (changes == NULL || !changes_takes(changes, name));
+}
+
+static void
+put_ours(
+    const struct request *req, struct text *head, struct span name, struct span value)
+{
+	if (is_kept(req, name))
+		http_put_field(head, name, value);
+}
+
 static bool
 wants_plain_answer(const struct request *req)
 {
@@ -120,7 +138,7 @@ put_client_fields(const struct request *req, struct text *head)
 			continue;
 		if (f->id == HTTP_ACCEPT_ENCODING && wants_plain_answer(req))
 			continue;
-		http_put_field(head, f->name, f->value);
+		put_ours(req, head, f->name, f->value);
 	}
 	if (wants_plain_answer(req))
 		text_put(head, SPAN("Accept-Encoding: identity\r\n"));
@@ -155,10 +173,12 @@ put_forwarded(const struct request *req, struct text *head)
 	host = req->http.host_text;
 	netaddr_ip_text(client, ip);
 	if (client->family != NETADDR_UNIX)
-		http_put_field(head, SPAN("X-Forwarded-For"), span_of(ip));
-	http_put_field(head, SPAN("X-Forwarded-Proto"), scheme);
+		put_ours(req, head, SPAN("X-Forwarded-For"), span_of(ip));
+	put_ours(req, head, SPAN("X-Forwarded-Proto"), scheme);
 	if (host.n > 0)
-		http_put_field(head, SPAN("X-Forwarded-Host"), host);
+		put_ours(req, head, SPAN("X-Forwarded-Host"), host);
+	if (!is_kept(req, SPAN("Forwarded")))
+		return;
 	text_put(head, SPAN("Forwarded: for="));
 	if (client->family == NETADDR_IP6)
 		put_three(head, SPAN("\"["), span_of(ip), SPAN("]\""));
@@ -175,12 +195,20 @@ put_place(struct request *req, struct text *head)
 	if (!req->snap->conf->geo.headers)
 		return;
 	request_locate(req);
-	http_put_field(head, SPAN("X-Geo-Country"), span_of(req->geo.country));
-	if (req->geo.asn == 0)
+	put_ours(req, head, SPAN("X-Geo-Country"), span_of(req->geo.country));
+	if (req->geo.asn == 0 || !is_kept(req, SPAN("X-Geo-Asn")))
 		return;
 	text_put(head, SPAN("X-Geo-Asn: "));
 	text_put_u64(head, req->geo.asn);
 	text_put(head, SPAN("\r\n"));
+}
+
+static void
+put_changes(struct request *req, struct text *head)
+{
+	if (req->place->request_changes != NULL)
+		changes_put(req->place->request_changes, &req->http.fields,
+		    request_variables(req), req->conn->has_tls, head);
 }
 
 bool
@@ -224,8 +252,9 @@ origin_head_write(struct request *req, struct text *head)
 	put_client_fields(req, head);
 	put_via(req, head);
 	put_forwarded(req, head);
-	http_put_field(head, SPAN("X-Request-Id"), span_of(req->id));
+	put_ours(req, head, SPAN("X-Request-Id"), span_of(req->id));
 	put_place(req, head);
+	put_changes(req, head);
 	put_framing(req, head);
 	text_put(head, SPAN("\r\n"));
 }

@@ -12,6 +12,7 @@
 
 struct request;
 
+/* With the changes of the request's place. Sets overflow when they do not fit. */
 void origin_head_write(struct request *, struct text *head);
 /* Is the body sent chunked? It is when its length is not known yet. */
 bool origin_head_is_chunked(const struct request *);

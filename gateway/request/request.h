@@ -12,6 +12,7 @@
 #include "gateway/request/spool.h"
 #include "gateway/request/step.h"
 #include "gateway/request/unpack.h"
+#include "gateway/request/variables.h"
 #include "rules/waf.h"
 
 /* Why and how a request is refused. Texts are static, or of the arena. */
@@ -61,6 +62,7 @@ struct request {
 	struct netaddr client_key;		/* what makes one client of it */
 	struct geo_place geo;			/* where it is */
 	bool located;				/* geo is filled in */
+	struct variables variables;		/* of texts of fields */
 	struct limiter_take take;
 	enum take_state take_state;
 	const struct limiter_result *over_limit;	/* that refuses or would; NULL */

@@ -11,6 +11,7 @@
 #include "gateway/access/identity.h"
 #include "gateway/base/log.h"
 #include "gateway/conf/conf.h"
+#include "gateway/filter/changes.h"
 #include "gateway/filter/mask.h"
 #include "gateway/http/h1.h"
 #include "gateway/redis/redis.h"
@@ -37,6 +38,9 @@ struct place {
 	bool certificate_required;		/* a verified one, of the client */
 	uint32_t limits[LIMITER_LIMITS_MAX];	/* as limits_find has them */
 	unsigned n_limits;
+	/* of header fields; NULL: none */
+	struct changes *request_changes, *response_changes;
+	bool owns_changes;			/* else the site's */
 };
 
 struct site_places {

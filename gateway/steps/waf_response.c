@@ -18,7 +18,7 @@ inspect_head(struct request *req)
 	req->hold = HOLD_DONE;
 	if (req->txn == NULL) {
 		answer_head(req);
-		return (STEP_NEXT);
+		return (req->refusal.status != 0 ? STEP_REPLY : STEP_NEXT);
 	}
 	began = clock_mono_us();
 	req->verdict = waf_response_head(req->txn, r);
@@ -27,6 +27,8 @@ inspect_head(struct request *req)
 	if (waf_call_judge(req) != STEP_NEXT)
 		return (STEP_REPLY);
 	answer_head(req);
+	if (req->refusal.status != 0)
+		return (STEP_REPLY);
 	if (req->hold_bytes > 0) {
 		text_init(&req->held,
 		    (size_t)req->hold_bytes + 2 * req->snap->limits.header_bytes);

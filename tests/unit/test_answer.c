@@ -172,6 +172,89 @@ test_interim(void **state)
 	assert_int_equal(sender_bytes(&req->out), req->answer.n);
 }
 
+static void
+test_changes(void **state)
+{
+	struct changes *c = changes_new(CHANGES_OF_RESPONSE);
+	struct request *req;
+	struct err e;
+
+	(void)state;
+	assert_int_equal(changes_remove(c, SPAN("server"), &e), ERR_OK);
+	assert_int_equal(changes_set(c, SPAN("X-Id"), SPAN("%{id}"), &e), ERR_OK);
+	assert_int_equal(changes_set(c, SPAN("Date"), SPAN(""), &e), ERR_OK);
+	assert_int_equal(
+	    changes_add(c, SPAN("X-Tag"), SPAN("%{tls_version}!"), &e), ERR_OK);
+	changes_preset(c);
+	rig.place.response_changes = c;
+	req = rig_request(&rig, GET);
+	req->located = true;
+	rig_answer(&rig, "HTTP/1.1 200 OK" N "Server: x" N "X-Tag: its" N "X-ID: its" N
+			 "X-Frame-Options: DENY" N "Content-Length: 0" N N);
+	answer_head(req);
+	assert_false(has(req, "Server"));
+	assert_false(has(req, "Date"));
+	assert_false(has(req, "X-ID: its"));
+	assert_true(has(req, N "X-Id: "));
+	assert_true(has(req, N "X-Tag: its" N));
+	assert_true(has(req, N "X-Tag: !" N));
+	assert_true(has(req, N "X-Frame-Options: DENY" N));
+	assert_false(has(req, "SAMEORIGIN"));
+	assert_true(has(req, N "X-Content-Type-Options: nosniff" N));
+	assert_false(has(req, "Strict-Transport-Security"));
+	rig.conn.has_tls = true;
+	req = rig_request(&rig, GET);
+	req->located = true;
+	rig_answer(&rig, "HTTP/1.1 200 OK" N "Server: x" N "Content-Length: 0" N N);
+	answer_head(req);
+	assert_true(has(req, N "Strict-Transport-Security: "));
+	rig.conn.has_tls = false;
+	req = rig_request(&rig, GET);
+	rig_answer(&rig, "HTTP/1.1 103 Early Hints" N "Link: </a>" N "Server: x" N N);
+	answer_interim(req);
+	assert_true(span_eq(text_span(&req->answer),
+	    SPAN("HTTP/1.1 103 Early Hints" N "Link: </a>" N N)));
+	request_refuse(req, 403, "waf", "why");
+	answer_refusal(req);
+	assert_false(has(req, "X-Tag"));
+	changes_free(&rig.place.response_changes);
+}
+
+/* A head that would have to be cut is none. */
+static void
+test_changes_overflow(void **state)
+{
+	struct changes *c = changes_new(CHANGES_OF_RESPONSE);
+	struct request *req;
+	struct text text, in;
+	struct err e;
+	int i;
+
+	(void)state;
+	text_init(&text, TEMPLATE_TEXT_MAX);
+	for (i = 0; i < 60; i++)
+		text_puts(&text, "%{path}");
+	assert_int_equal(changes_set(c, SPAN("X-Long"), text_span(&text), &e), ERR_OK);
+	text_init(&in, 16384);
+	text_puts(&in, "GET /");
+	for (i = 0; i < 8000; i++)
+		text_putc(&in, 'a');
+	text_puts(&in, " HTTP/1.1" N "Host: app.test" N N);
+	text_putc(&in, '\0');
+	rig.place.response_changes = c;
+	req = rig_request(&rig, in.p);
+	req->located = true;
+	rig_answer(&rig, OK "Content-Length: 0" N N);
+	answer_head(req);
+	assert_int_equal(req->refusal.status, 502);
+	assert_string_equal(req->refusal.reason, "upstream");
+	answer_refusal(req);
+	assert_true(has(req, "HTTP/1.1 502 "));
+	changes_free(&rig.place.response_changes);
+	text_free(&in);
+	text_free(&text);
+}
+
 static const struct refused {
 	const char *why, *request;
 	uint16_t status;
@@ -260,6 +343,8 @@ main(void)
 		cmocka_unit_test(test_date_is_added),
 		cmocka_unit_test(test_drain_closes),
 		cmocka_unit_test(test_interim),
+		cmocka_unit_test(test_changes),
+		cmocka_unit_test(test_changes_overflow),
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_refusal_of_head),
 		cmocka_unit_test(test_first_refusal_stands),

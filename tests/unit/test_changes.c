@@ -239,6 +239,8 @@ test_put(void **state)
 	assert_true(changes_takes(c, SPAN("X-POWERED-BY")));
 	assert_false(changes_takes(c, SPAN("x-path")));
 	assert_false(changes_takes(c, SPAN("x-powered")));
+	assert_true(changes_takes(c, SPAN("X_Forwarded-proto")));
+	assert_false(changes_takes(c, SPAN("X.Forwarded-proto")));
 	expect_put(c, &fields, true,
 	    "X-Forwarded-Proto: https\r\n"
 	    "X-Path: /a%0D%0ASet-Cookie: x%00y%80%41\r\n");

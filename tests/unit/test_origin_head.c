@@ -275,6 +275,89 @@ test_plain_answers(void **state)
 	rig.policy.response_body.inspect = 0;
 }
 
+static struct changes *
+changes_of(
+    const char *const set[][2], const char *const add[2], const char *const *remove)
+{
+	struct changes *c = changes_new(CHANGES_OF_REQUEST);
+	struct err e;
+
+	for (; set != NULL && (*set)[0] != NULL; set++)
+		assert_int_equal(
+		    changes_set(c, span_of((*set)[0]), span_of((*set)[1]), &e), ERR_OK);
+	if (add != NULL)
+		assert_int_equal(
+		    changes_add(c, span_of(add[0]), span_of(add[1]), &e), ERR_OK);
+	for (; remove != NULL && *remove != NULL; remove++)
+		assert_int_equal(changes_remove(c, span_of(*remove), &e), ERR_OK);
+	return (c);
+}
+
+/* The operator's changes are of what the origin would get, Yett's own words too. */
+static void
+test_changes(void **state)
+{
+	static const char *const set[][2] = { { "X-Forwarded-Proto", "%{scheme}+" },
+		{ "Forwarded", "" }, { "X-Key", "%{client}|%{method}|%{path}|%{query}" },
+		{ NULL, NULL } };
+	static const char *const add[] = { "X-Tag", "%{site}%{route}" };
+	static const char *const remove[] = { "x-request-id", "X-FORWARDED-FOR",
+		"Accept-Encoding", NULL };
+	struct request *req;
+
+	(void)state;
+	rig.place.site = "a.test";
+	rig.place.request_changes = changes_of(set, add, remove);
+	req = rig_request(&rig,
+	    "GET /a%20b?c=%0d%0ad HTTP/1.1" N "Host: app.test" N "X-Tag: mine" N
+	    "X-Key: mine" N "X_KEY: mine" N "x-KEY: mine" N "Accept-Encoding: gzip" N N);
+	req->located = true;
+	expect("set, add, remove",
+	    "GET /a%20b?c=%0d%0ad HTTP/1.1" N "Host: app.test" N "X-Tag: mine" N
+	    "Via: 1.1 yett" N "X-Forwarded-Host: app.test" N "X-Forwarded-Proto: http+" N
+	    "X-Key: 192.0.2.7|GET|/a%20b|c=%0d%0ad" N "X-Tag: a.test" N N);
+	expect("the same when it is sent once more",
+	    "GET /a%20b?c=%0d%0ad HTTP/1.1" N "Host: app.test" N "X-Tag: mine" N
+	    "Via: 1.1 yett" N "X-Forwarded-Host: app.test" N "X-Forwarded-Proto: http+" N
+	    "X-Key: 192.0.2.7|GET|/a%20b|c=%0d%0ad" N "X-Tag: a.test" N N);
+	changes_free(&rig.place.request_changes);
+	rig.place.site = NULL;
+}
+
+/* What does not fit is told, never cut. */
+static void
+test_changes_overflow(void **state)
+{
+	const char *set[2][2] = { { "X-Long", NULL }, { NULL, NULL } };
+	struct request *req;
+	struct text in, text;
+	int i;
+
+	(void)state;
+	text_init(&text, TEMPLATE_TEXT_MAX);
+	for (i = 0; i < 60; i++)
+		text_puts(&text, "%{path}");
+	text_putc(&text, '\0');
+	set[0][1] = text.p;
+	text_init(&in, 16384);
+	text_puts(&in, "GET /");
+	for (i = 0; i < 8000; i++)
+		text_putc(&in, 'a');
+	text_puts(&in, " HTTP/1.1" N "Host: app.test" N N);
+	text_putc(&in, '\0');
+	rig.place.request_changes = changes_of((const char *const(*)[2])set, NULL, NULL);
+	req = rig_request(&rig, in.p);
+	req->located = true;
+	origin_head_write(req, &req->origin.text);
+	assert_true(req->origin.text.overflow);
+	rig_request(&rig, TOP N)->located = true;
+	origin_head_write(rig.req, &rig.req->origin.text);
+	assert_false(rig.req->origin.text.overflow);
+	changes_free(&rig.place.request_changes);
+	text_free(&in);
+	text_free(&text);
+}
+
 int
 main(void)
 {
@@ -286,6 +369,8 @@ main(void)
 		cmocka_unit_test(test_length_of_what_is_here),
 		cmocka_unit_test(test_decoded_body),
 		cmocka_unit_test(test_plain_answers),
+		cmocka_unit_test(test_changes),
+		cmocka_unit_test(test_changes_overflow),
 	};
 
 	return (cmocka_run_group_tests(tests, setup, teardown));
