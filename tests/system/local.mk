@@ -6,6 +6,10 @@ system_log = tests/system/system.sh.log
 $(system_log): $(check_PROGRAMS:=.log)
 system_tests = \
 	tests/system/conftest.py \
+	tests/system/http_cache/__init__.py \
+	tests/system/http_cache/client.mjs \
+	tests/system/http_cache/origin.mjs \
+	tests/system/http_cache/suite.py \
 	tests/system/test_access.py \
 	tests/system/test_admin.py \
 	tests/system/test_bans.py \
@@ -44,6 +48,8 @@ system_tests = \
 	tests/system/yett_test/redis.py \
 	tests/system/yett_test/wait.py
 EXTRA_DIST += $(system_tests) tests/system/system.sh tests/system/soak.py \
+	tests/system/http_cache/package.json tests/system/http_cache/package-lock.json \
+	tests/system/http_cache/table.py tests/system/http_cache/peers.py \
 	tests/system/crs/fetch.py tests/system/crs/run.py \
 	tests/system/crs/known-failures.txt tests/system/crs/refused-earlier.txt
 
@@ -65,4 +71,11 @@ soak: all
 	$(system_environment) /usr/bin/python3 -B $(srcdir)/tests/system/soak.py \
 	    --requests $(SOAK_REQUESTS) $(SOAK_FLAGS)
 
-.PHONY: check-system check-crs soak
+# The public test suite of HTTP caches, beside other proxies: a table.
+CACHE_SUITE_FLAGS =
+
+cache-suite: all
+	$(system_environment) /usr/bin/python3 -B $(srcdir)/tests/system/http_cache/table.py \
+	    --json cache-suite.json $(CACHE_SUITE_FLAGS)
+
+.PHONY: check-system check-crs soak cache-suite
