@@ -14,6 +14,7 @@ nobase_dist_doc_DATA = \
 	docs/guide/bans.md \
 	docs/guide/configuration.md \
 	docs/guide/geo.md \
+	docs/guide/headers.md \
 	docs/guide/http.md \
 	docs/guide/identity.md \
 	docs/guide/index.md \
