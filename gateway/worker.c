@@ -50,9 +50,13 @@ struct workers {
 	struct thread *threads;
 	uint32_t n_threads;
 	atomic_uint running;
+	struct upstream **upstreams; /* of the threads, who tell each other of room */
+	/* Rounds; of the thread that asks for them, but for in_round. */
 	atomic_uint in_round; /* threads that have not passed yet */
 	struct loop *round_home;
-	struct loop_message *round_done;
+	struct loop_message round_over;
+	struct loop_message *passing; /* told when this round is over */
+	struct loop_message *next_round; /* came meanwhile */
 };
 
 /* A banned client that has seen why is not worth a connection, unless an access
@@ -138,8 +142,9 @@ thread_round(struct loop_message *message)
 	t = (struct thread *)((char *)message - offsetof(struct thread, round));
 	CHECK_OBJ(t, THREAD_MAGIC);
 	all = t->workers;
+	upstream_tidy(t->worker.upstream);
 	if (atomic_fetch_sub(&all->in_round, 1) == 1)
-		loop_post(all->round_home, all->round_done);
+		loop_post(all->round_home, &all->round_over);
 }
 
 static void *
@@ -282,6 +287,46 @@ start_threads(struct workers *all, struct err *e)
 	return (ERR_OK);
 }
 
+static void
+begin_round(struct workers *all)
+{
+	uint32_t i;
+
+	all->passing = all->next_round;
+	all->next_round = NULL;
+	atomic_store(&all->in_round, all->n_threads);
+	for (i = 0; i < all->n_threads; i++)
+		loop_post(all->threads[i].worker.loop, &all->threads[i].round);
+}
+
+static void
+round_over(struct loop_message *message)
+{
+	struct loop_message *passed, *next;
+	struct workers *all;
+
+	all = (struct workers *)((char *)message - offsetof(struct workers, round_over));
+	passed = all->passing;
+	all->passing = NULL;
+	for (; passed != NULL; passed = next) {
+		next = passed->next;
+		passed->deliver(passed);
+	}
+	if (all->next_round != NULL && all->passing == NULL)
+		begin_round(all);
+}
+
+void
+workers_round(struct workers *all, struct loop *home, struct loop_message *done)
+{
+	done->next = all->next_round;
+	all->next_round = done;
+	if (all->passing != NULL)
+		return;
+	all->round_home = home;
+	begin_round(all);
+}
+
 enum err_code
 workers_start(struct workers **workers_r, struct snapshot *snap, struct err *e)
 {
@@ -304,8 +349,14 @@ workers_start(struct workers **workers_r, struct snapshot *snap, struct err *e)
 	if (snap->redis != NULL)
 		all->resolver = job_pool_new("resolve", 1, 0);
 	all->threads = mem_zalloc(all->n_threads * sizeof(*all->threads));
-	for (i = 0; i < all->n_threads; i++)
+	all->round_over.deliver = round_over;
+	all->upstreams = mem_zalloc(all->n_threads * sizeof(struct upstream *));
+	for (i = 0; i < all->n_threads; i++) {
 		worker_init(&all->threads[i], all);
+		all->upstreams[i] = all->threads[i].worker.upstream;
+	}
+	for (i = 0; i < all->n_threads; i++)
+		upstream_meet(all->upstreams[i], all->upstreams, all->n_threads);
 	code = ERR_OK;
 	for (n = 0; n < conf->n_listeners && code == ERR_OK; n++)
 		code = bind_listener(all, n, e);
@@ -324,19 +375,6 @@ workers_drain(struct workers *all)
 
 	for (i = 0; i < all->n_threads; i++)
 		loop_post(all->threads[i].worker.loop, &all->threads[i].drain);
-}
-
-void
-workers_round(struct workers *all, struct loop *home, struct loop_message *done)
-{
-	uint32_t i;
-
-	CHECK(atomic_load(&all->in_round) == 0);
-	all->round_home = home;
-	all->round_done = done;
-	atomic_store(&all->in_round, all->n_threads);
-	for (i = 0; i < all->n_threads; i++)
-		loop_post(all->threads[i].worker.loop, &all->threads[i].round);
 }
 
 uint32_t
@@ -382,7 +420,10 @@ workers_stop(struct workers **workers)
 	job_pool_free(&all->files);
 	job_pool_free(&all->resolver);
 	for (i = 0; i < all->n_threads; i++)
+		upstream_meet(all->upstreams[i], NULL, 0); /* their loops end */
+	for (i = 0; i < all->n_threads; i++)
 		worker_close(&all->threads[i]);
+	free(all->upstreams);
 	connlimit_free(&all->limits);
 	free(all->threads);
 	free(all);

@@ -14,8 +14,9 @@ struct workers;
 /* Binds all listeners (`threads` of the configuration times) and starts the
  * threads. The snapshot must outlive them. */
 enum err_code workers_start(struct workers **workers_r, struct snapshot *, struct err *);
-/* Posts `done` on `home` once every worker thread has passed a quiet point: nothing
- * that one of them read before is in use any more. One round at a time. */
+/* Delivers `done` on the thread of `home`, which calls, once every worker thread has
+ * passed a quiet point: nothing that one of them read before is in use any more. Any
+ * number may be under way; always the same `home`. */
 void workers_round(struct workers *, struct loop *home, struct loop_message *done);
 /* Connections of clients that are open, and what became of requests; any thread. */
 uint32_t workers_connections(const struct workers *);

@@ -6,6 +6,7 @@
 
 #include "gateway/filter/pages.h"
 #include "gateway/http/write.h"
+#include "gateway/request/origin_choice.h"
 #include "gateway/request/request.h"
 
 static void
@@ -123,6 +124,7 @@ answer_head(struct request *req)
 	    answer_keeps(req, SPAN("Date")))
 		put_date(req, head);
 	put_ratelimit(req, head);
+	origin_choice_put_set_cookie(req, head);
 	text_put(head, SPAN("Via: 1.1 yett\r\n"));
 	if (req->answer_chunked)
 		text_put(head, SPAN("Transfer-Encoding: chunked\r\n"));

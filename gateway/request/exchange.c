@@ -5,6 +5,7 @@
 #include "gateway/request/exchange.h"
 
 #include "gateway/base/check.h"
+#include "gateway/request/origin_choice.h"
 #include "gateway/request/origin_head.h"
 #include "gateway/request/request.h"
 
@@ -82,6 +83,7 @@ exchange_end(struct request *req, bool keep)
 		upstream_cancel(req->worker->upstream, &x->ask);
 	x->asking = false;
 	drop_conn(req, keep);
+	upstream_forget(&x->ask);
 	loop_timer_stop(&x->timer);
 	buf_give(req->worker->buffers, &x->in);
 }
@@ -120,6 +122,36 @@ is_safe_twice(const struct request *req)
 	return (false);
 }
 
+/* The first ask of a request. */
+static void
+begin_ask(struct request *req)
+{
+	struct exchange *x;
+
+	x = &req->origin;
+	x->chosen = true;
+	x->began_us = clock_mono_us();
+	origin_choice_fill(req);
+	upstream_pool_request(req->place->pool, x->began_us);
+}
+
+static enum exchange_rc
+take_conn(struct request *req)
+{
+	struct exchange *x;
+
+	x = &req->origin;
+	x->conn = x->ask.conn;
+	/* the record is made when the connection may be gone */
+	req->origin_text = arena_strdup(req->arena, span_of(x->conn->host_text));
+	x->ask.rc = UPSTREAM_WAIT;
+	x->readable = x->touched = x->noted = false;
+	loop_io_hand(&x->conn->io, exchange_on_io, req);
+	h1_response_init(&x->head, &req->snap->limits, x->fields,
+	    req->snap->conf->max.fields, req->http.is_head);
+	return (EXCHANGE_OK);
+}
+
 static enum exchange_rc
 ask(struct request *req)
 {
@@ -129,26 +161,24 @@ ask(struct request *req)
 	if (x->asking)
 		return (EXCHANGE_WAIT);
 	if (x->ask.rc == UPSTREAM_WAIT) {
-		if (x->began_us == 0)
-			x->began_us = clock_mono_us();
-		x->ask.rc = upstream_get(
-		    req->worker->upstream, req->place->pool, x->fresh, &x->ask);
+		if (!x->chosen)
+			begin_ask(req);
+		x->ask.rc =
+		    upstream_get(req->worker->upstream, req->place->pool, &x->ask);
 	}
 	switch (x->ask.rc) {
 	case UPSTREAM_WAIT: x->asking = true; return (EXCHANGE_WAIT);
-	case UPSTREAM_REFUSED: return (EXCHANGE_NONE);
+	case UPSTREAM_READY: return (take_conn(req));
+	default: break;
+	}
+	/* where a retry finds no other server, what went before counts */
+	if (x->failure != NULL)
+		return (x->earlier);
+	switch (x->ask.rc) {
 	case UPSTREAM_TIMEOUT: return (EXCHANGE_TIMEOUT);
 	case UPSTREAM_TLS: return (EXCHANGE_BAD);
-	case UPSTREAM_READY: break;
+	default: return (EXCHANGE_NONE);
 	}
-	x->conn = x->ask.conn;
-	req->origin_text = x->conn->host_text;
-	x->ask.rc = UPSTREAM_WAIT;
-	x->readable = false;
-	loop_io_hand(&x->conn->io, exchange_on_io, req);
-	h1_response_init(&x->head, &req->snap->limits, x->fields,
-	    req->snap->conf->max.fields, req->http.is_head);
-	return (EXCHANGE_OK);
 }
 
 /* Next piece of the request's body into `out`. OK: there is one, or the end. */
@@ -208,8 +238,10 @@ flush_request(struct request *req)
 	x = &req->origin;
 	before = sender_bytes(&x->out);
 	rc = sender_flush(&x->out, x->conn->stream);
-	if (sender_bytes(&x->out) < before)
+	if (sender_bytes(&x->out) < before) {
+		x->touched = true;
 		x->deadline_us = 0;
+	}
 	if (rc == STREAM_WANT_READ || rc == STREAM_WANT_WRITE) {
 		origin_wait(x, rc);
 		return (EXCHANGE_WAIT);
@@ -313,6 +345,7 @@ take_head(struct request *req)
 	}
 	if (r->status < 200)
 		return (EXCHANGE_INTERIM);
+	x->failure = NULL; /* of a try before this one */
 	h1_body_init(
 	    &x->body, r->framing, r->content_length, req->snap->limits.header_bytes);
 	x->body_done = r->framing == H1_NO_BODY;
@@ -349,17 +382,30 @@ read_head(struct request *req)
 	}
 }
 
-/* A kept connection may have been closed by the origin just as the request went
- * out. What is safe to send twice is sent again, on a new one. */
+/* What became of the try, once: the servers that fail are left out for a while. */
+static void
+note(struct request *req, bool failed)
+{
+	struct exchange *x;
+
+	x = &req->origin;
+	if (!x->noted)
+		upstream_note(req->worker->upstream, x->conn, failed);
+	x->noted = true;
+}
+
+/* Nothing of an answer came, and what was sent may be sent again: the method says so
+ * (RFC 9110 9.2.2), or nothing was sent. */
 static bool
 may_retry(struct request *req)
 {
 	struct exchange *x;
 
 	x = &req->origin;
-	return (x->conn != NULL && x->conn->reused && !x->got_byte && !x->streaming &&
-		!x->fresh && !req->spool.busy && is_safe_twice(req) &&
-		upstream_pool_conf(req->place->pool)->retries > 0);
+	return (!x->got_byte && !x->streaming && !req->spool.busy &&
+		(!x->touched || is_safe_twice(req)) &&
+		x->retries < upstream_pool_conf(req->place->pool)->retries &&
+		upstream_pool_retry(req->place->pool, clock_mono_us()));
 }
 
 static void
@@ -372,9 +418,34 @@ start_over(struct request *req)
 	spool_rewind(&req->spool);
 	sender_reset(&x->out);
 	x->in.start = x->in.end = 0;
-	x->fresh = true;
+	x->wants = 0;
+	x->retries++;
 	x->began = x->sent = x->deaf = x->last_chunk = false;
-	x->failure = NULL;
+}
+
+/* The try came to nothing. A kept connection may have been closed by the origin just
+ * as the request went out: that is nobody's fault, and a new one may go to the same
+ * server. Else another server is asked. False: it is over. */
+static bool
+try_again(struct request *req, enum exchange_rc rc)
+{
+	struct exchange *x;
+	bool was_old;
+
+	x = &req->origin;
+	was_old = x->conn->reused && !x->got_byte && rc == EXCHANGE_BAD;
+	if (!was_old)
+		note(req, true);
+	if (!may_retry(req))
+		return (false);
+	if (was_old)
+		x->failure = NULL;
+	else
+		upstream_tried(&x->ask, x->conn);
+	x->ask.fresh = true;
+	x->earlier = rc;
+	start_over(req);
+	return (true);
 }
 
 static enum exchange_rc
@@ -395,6 +466,13 @@ wait_for_origin(struct request *req)
 	return (EXCHANGE_WAIT);
 }
 
+/* 501 is the client's doing. */
+static bool
+is_failure(uint16_t status)
+{
+	return (status >= 500 && status != 501);
+}
+
 enum exchange_rc
 exchange_head(struct request *req)
 {
@@ -410,12 +488,12 @@ exchange_head(struct request *req)
 		if (rc != EXCHANGE_OK && rc != EXCHANGE_WAIT)
 			return (rc);
 		rc = read_head(req);
-		if (rc == EXCHANGE_BAD && may_retry(req)) {
-			start_over(req);
-			continue;
-		}
 		if (rc == EXCHANGE_WAIT)
 			rc = wait_for_origin(req);
+		if ((rc == EXCHANGE_BAD || rc == EXCHANGE_TIMEOUT) && try_again(req, rc))
+			continue;
+		if (rc == EXCHANGE_OK)
+			note(req, is_failure(x->response.status));
 		loop_io_want(&x->conn->io, rc == EXCHANGE_WAIT ? x->wants : 0);
 		return (rc);
 	}

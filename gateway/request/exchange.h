@@ -12,9 +12,28 @@
 
 struct request;
 
+enum exchange_rc {
+	EXCHANGE_OK,		/* head is there / a piece of the body is there */
+	EXCHANGE_WAIT,
+	EXCHANGE_END,		/* the body is complete */
+	EXCHANGE_INTERIM,	/* a 1xx head: pass it on, then go on */
+	EXCHANGE_REFUSED,	/* the request was refused meanwhile (body) */
+	EXCHANGE_NONE,		/* no server would take the request: 503 */
+	EXCHANGE_TIMEOUT,	/* 504 */
+	EXCHANGE_BAD,		/* not an answer that may be passed on: 502 */
+	EXCHANGE_CLIENT_GONE,
+};
+
 struct exchange {
 	struct upstream_ask ask;
 	struct upstream_conn *conn;
+	bool chosen;			/* `ask` says what the choice needs */
+	struct span sticky;		/* name of the pool's cookie; absent none */
+	bool touched;			/* this connection took bytes of the request */
+	bool noted;			/* what became of this connection's try */
+	unsigned retries;		/* so far, */
+	enum exchange_rc earlier;	/* because of this, */
+	const char *failure;		/* static text, NULL: nothing failed */
 	struct loop_timer timer;	/* first byte, then idle */
 	int64_t deadline_us;		/* 0: the timer means nothing now */
 	unsigned wants;			/* enum loop_events, gathered in a run */
@@ -28,7 +47,6 @@ struct exchange {
 	struct http_response response;
 	struct h1_body body;
 	bool asking;			/* upstream_get waits */
-	bool fresh;			/* a kept connection failed: take a new one */
 	bool began;			/* the request's head is in `out` or gone */
 	bool length_told;		/* in the head: the body goes unchunked */
 	bool last_chunk;		/* put into `out` */
@@ -39,20 +57,7 @@ struct exchange {
 	unsigned interims;		/* 1xx answers so far */
 	bool has_head;			/* response is complete */
 	bool body_done;
-	const char *failure;		/* static text, NULL */
 	int64_t began_us, head_us;	/* for the record */
-};
-
-enum exchange_rc {
-	EXCHANGE_OK,		/* head is there / a piece of the body is there */
-	EXCHANGE_WAIT,
-	EXCHANGE_END,		/* the body is complete */
-	EXCHANGE_INTERIM,	/* a 1xx head: pass it on, then go on */
-	EXCHANGE_REFUSED,	/* the request was refused meanwhile (body) */
-	EXCHANGE_NONE,		/* no server would take the request: 503 */
-	EXCHANGE_TIMEOUT,	/* 504 */
-	EXCHANGE_BAD,		/* not an answer that may be passed on: 502 */
-	EXCHANGE_CLIENT_GONE,
 };
 
 void exchange_init(struct request *);

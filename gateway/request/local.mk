@@ -8,6 +8,8 @@ gateway_request_librequest_a_SOURCES = \
 	gateway/request/connection.h \
 	gateway/request/exchange.c \
 	gateway/request/exchange.h \
+	gateway/request/origin_choice.c \
+	gateway/request/origin_choice.h \
 	gateway/request/origin_head.c \
 	gateway/request/origin_head.h \
 	gateway/request/request.c \

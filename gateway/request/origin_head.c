@@ -5,6 +5,7 @@
 #include "gateway/request/origin_head.h"
 
 #include "gateway/http/write.h"
+#include "gateway/request/origin_choice.h"
 #include "gateway/request/request.h"
 
 /* Fields that are Yett's to say; a client's are dropped. */
@@ -129,13 +130,19 @@ put_client_fields(const struct request *req, struct text *head)
 {
 	const struct http_fields *fields;
 	const struct http_field *f;
+	struct span sticky;
 	uint32_t i;
 
 	fields = &req->http.fields;
+	sticky = req->origin.sticky;
 	for (i = 0; i < fields->n; i++) {
 		f = &fields->v[i];
 		if (f->hop_by_hop || is_refused(req, f))
 			continue;
+		if (f->id == HTTP_COOKIE && sticky.p != NULL) {
+			origin_choice_put_cookies(head, f->value, sticky);
+			continue;
+		}
 		if (f->id == HTTP_ACCEPT_ENCODING && wants_plain_answer(req))
 			continue;
 		put_ours(req, head, f->name, f->value);

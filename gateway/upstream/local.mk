@@ -1,6 +1,8 @@
 noinst_LIBRARIES += gateway/upstream/libupstream.a
 gateway_upstream_libupstream_a_SOURCES = \
 	gateway/upstream/balance.c gateway/upstream/balance.h \
+	gateway/upstream/choose.c gateway/upstream/inside.h \
+	gateway/upstream/kept.c gateway/upstream/queue.c \
 	gateway/upstream/budget.c gateway/upstream/budget.h \
 	gateway/upstream/checker.c gateway/upstream/checker.h \
 	gateway/upstream/dial.c gateway/upstream/dial.h \
@@ -11,8 +13,8 @@ gateway_upstream_libupstream_a_SOURCES = \
 	gateway/upstream/outlier.c gateway/upstream/outlier.h \
 	gateway/upstream/pool.c gateway/upstream/pool.h \
 	gateway/upstream/resolve.c gateway/upstream/resolve.h \
-	gateway/upstream/server.h \
-	gateway/upstream/set.h \
+	gateway/upstream/server.c gateway/upstream/server.h \
+	gateway/upstream/set.c gateway/upstream/set.h \
 	gateway/upstream/slow_start.c gateway/upstream/slow_start.h \
 	gateway/upstream/sticky.c gateway/upstream/sticky.h \
 	gateway/upstream/turns.c gateway/upstream/turns.h \

@@ -1,117 +1,54 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A pool of origins: names resolved, TLS opened, turns laid out. */
+/* A pool of origins: names resolved, TLS and secrets opened, the first set. */
 #include "config.h"
 
 #include "gateway/upstream/pool.h"
-
-#include <sys/un.h>
 
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "gateway/base/buf.h"
 #include "gateway/base/check.h"
 #include "gateway/base/clock.h"
 
-/* Weights are scaled to it, so that laying out the turns stays cheap. */
-#define TURNS_MAX 16384u
+#define SECRET_MIN 16
+#define SECRET_MAX 65536
 
-static uint64_t
-common_divisor(uint64_t a, uint64_t b)
-{
-	uint64_t t;
-
-	while (b != 0) {
-		t = a % b;
-		a = b;
-		b = t;
-	}
-	return (a);
-}
-
-/* The least whole weights of the same proportions, at least 1 each. Returns
- * their sum. */
-static uint32_t
-least_weights(const struct conf_pool *cf, uint32_t *weights)
-{
-	uint64_t divisor = 0, sum = 0, w;
-	uint32_t total = 0;
-	size_t i;
-
-	for (i = 0; i < cf->n_servers; i++) {
-		w = cf->servers[i].weight != 0 ? cf->servers[i].weight : 1;
-		divisor = common_divisor(w, divisor);
-		sum += w;
-	}
-	CHECK(divisor != 0);
-	sum /= divisor;
-	for (i = 0; i < cf->n_servers; i++) {
-		w = cf->servers[i].weight != 0 ? cf->servers[i].weight : 1;
-		w /= divisor;
-		if (sum > TURNS_MAX)
-			w = w * TURNS_MAX / sum;
-		weights[i] = w != 0 ? (uint32_t)w : 1;
-		total += weights[i];
-	}
-	return (total);
-}
-
-/* Smooth weighted round robin (as nginx does it): each step every server gains
- * its weight, the richest has the turn and pays the sum of all. */
-static void
-lay_out_turns(struct upstream_pool *pool, const struct conf_pool *cf)
-{
-	uint32_t *weights, total, turn, best, i;
-	int64_t *credit;
-
-	weights = mem_zalloc(cf->n_servers * sizeof(*weights));
-	credit = mem_zalloc(cf->n_servers * sizeof(*credit));
-	total = least_weights(cf, weights);
-	pool->turns = mem_alloc(total * sizeof(*pool->turns));
-	pool->n_turns = total;
-	for (turn = 0; turn < total; turn++) {
-		best = 0;
-		for (i = 0; i < cf->n_servers; i++) {
-			credit[i] += weights[i];
-			if (credit[i] > credit[best])
-				best = i;
-		}
-		credit[best] -= total;
-		pool->turns[turn] = (uint16_t)best;
-	}
-	free(credit);
-	free(weights);
-}
+/* A server of the configuration while the pool is made. */
+struct found {
+	struct netaddr addresses[UPSTREAM_ADDRESSES_MAX];
+	uint32_t n;
+};
 
 static enum err_code
-resolve_unix(struct pool_server *server, const struct conf_server *cf, struct err *e)
+find_unix(struct found *found, const struct conf_server *cf, struct err *e)
 {
-	struct sockaddr_un un;
-	size_t n = strlen(cf->unix_path);
+	struct netaddr *address;
+	size_t n;
 
-	memset(&un, 0, sizeof(un));
-	un.sun_family = AF_UNIX;
-	if (n >= sizeof(un.sun_path))
+	n = strlen(cf->unix_path);
+	address = &found->addresses[0];
+	if (n >= sizeof(address->path))
 		return (err_set(e, ERR_RANGE, "the path has %zu bytes, at most %zu fit",
-		    n, sizeof(un.sun_path) - 1));
-	memcpy(un.sun_path, cf->unix_path, n);
-	server->addresses = mem_zalloc(sizeof(*server->addresses));
-	server->n_addresses = 1;
-	memcpy(&server->addresses->sa, &un, sizeof(un));
-	server->addresses->n = sizeof(un);
-	server->host_text = mem_printf("unix:%s", cf->unix_path);
+		    n, sizeof(address->path) - 1));
+	memset(address, 0, sizeof(*address));
+	address->family = NETADDR_UNIX;
+	memcpy(address->path, cf->unix_path, n);
+	found->n = 1;
 	return (ERR_OK);
 }
 
 static enum err_code
-resolve_name(struct pool_server *server, const struct conf_server *cf, struct err *e)
+find_name(struct found *found, const struct conf_server *cf, struct err *e)
 {
-	struct addrinfo hints, *list = NULL, *ai;
-	struct span host = span_of(cf->host);
+	struct addrinfo hints, *list, *ai;
+	struct span host;
 	char service[8], *name;
 	int rc;
 
+	host = span_of(cf->host);
 	if (host.n > 2 && host.p[0] == '[' && host.p[host.n - 1] == ']')
 		host = span_cut(host, 1, host.n - 1);
 	name = span_strdup(host);
@@ -120,51 +57,69 @@ resolve_name(struct pool_server *server, const struct conf_server *cf, struct er
 	hints.ai_socktype = SOCK_STREAM;
 	hints.ai_flags = AI_NUMERICSERV;
 	(void)snprintf(service, sizeof(service), "%u", (unsigned)cf->port);
+	list = NULL;
 	rc = getaddrinfo(name, service, &hints, &list);
-	if (rc != 0) {
+	for (ai = list; rc == 0 && ai != NULL && found->n < UPSTREAM_ADDRESSES_MAX;
+	     ai = ai->ai_next)
+		if (netaddr_from_sockaddr(
+			&found->addresses[found->n], ai->ai_addr, ai->ai_addrlen))
+			found->n++;
+	if (list != NULL)
+		freeaddrinfo(list);
+	if (rc != 0)
 		(void)err_set(e, ERR_MISSING, "cannot resolve \"%s\": %s", name,
 		    rc == EAI_SYSTEM ? "system error" : gai_strerror(rc));
-		free(name);
-		return (ERR_MISSING);
-	}
-	server->addresses = mem_zalloc(POOL_ADDRESSES_MAX * sizeof(*server->addresses));
-	for (ai = list; ai != NULL && server->n_addresses < POOL_ADDRESSES_MAX;
-	     ai = ai->ai_next) {
-		if (ai->ai_family != AF_INET && ai->ai_family != AF_INET6)
-			continue;
-		memcpy(&server->addresses[server->n_addresses].sa, ai->ai_addr,
-		    ai->ai_addrlen);
-		server->addresses[server->n_addresses++].n = ai->ai_addrlen;
-	}
-	freeaddrinfo(list);
-	server->host_text = mem_printf(
-	    strchr(name, ':') != NULL ? "[%s]:%u" : "%s:%u", name, (unsigned)cf->port);
-	if (server->n_addresses == 0)
+	else if (found->n == 0)
 		(void)err_set(e, ERR_MISSING, "\"%s\" has no address", name);
 	free(name);
-	return (server->n_addresses != 0 ? ERR_OK : ERR_MISSING);
+	found->n = set_sort_addresses(found->addresses, found->n);
+	return (found->n != 0 ? ERR_OK : ERR_MISSING);
 }
 
 static enum err_code
-server_init(struct pool_server *server, const struct conf_pool *cf,
-    const struct conf_server *sv, struct err *e)
+find(struct found *found, const struct conf_pool *cf, const struct conf_server *sv,
+    struct err *e)
 {
-	struct span name;
 	enum err_code rc;
 
-	rc = sv->unix_path[0] != '\0' ? resolve_unix(server, sv, e)
-				      : resolve_name(server, sv, e);
-	if (rc != ERR_OK)
-		return (rc);
-	server->https = sv->https;
-	name = span_of(cf->tls.server_name[0] != '\0' ? cf->tls.server_name : sv->host);
-	if (name.n > 2 && name.p[0] == '[' && name.p[name.n - 1] == ']')
-		name = span_cut(name, 1, name.n - 1);
-	if (sv->https && name.n == 0)
+	found->n = 0;
+	rc = sv->unix_path[0] != '\0' ? find_unix(found, sv, e) : find_name(found, sv, e);
+	if (rc == ERR_OK && sv->https && sv->host[0] == '\0' &&
+	    cf->tls.server_name[0] == '\0')
 		return (err_set(e, ERR_MISSING,
 		    "TLS over a unix socket needs tls.server_name in the pool"));
-	server->tls_name = span_strdup(name);
-	return (ERR_OK);
+	return (rc);
+}
+
+/* All addresses of all servers. *n_r says how many there are also on failure. */
+static enum err_code
+find_all(const struct conf_pool *cf, struct upstream_server ***servers_r, uint32_t *n_r,
+    struct err *e)
+{
+	struct upstream_server **servers;
+	struct found *found;
+	enum err_code rc;
+	uint32_t i, j;
+
+	found = mem_zalloc(sizeof(*found));
+	servers = mem_zalloc(BALANCE_SERVERS_MAX * sizeof(struct upstream_server *));
+	*servers_r = servers;
+	*n_r = 0;
+	rc = ERR_OK;
+	for (i = 0; i < cf->n_servers && rc == ERR_OK; i++) {
+		rc = find(found, cf, &cf->servers[i], e);
+		if (rc != ERR_OK)
+			rc = err_wrap(
+			    e, "pool %s: server %s", cf->name, cf->servers[i].url);
+		else if (*n_r + found->n > BALANCE_SERVERS_MAX)
+			rc = err_set(e, ERR_RANGE, "pool %s: more than %u addresses",
+			    cf->name, BALANCE_SERVERS_MAX);
+		for (j = 0; rc == ERR_OK && j < found->n; j++)
+			servers[(*n_r)++] =
+			    upstream_server_new(cf, i, &found->addresses[j]);
+	}
+	free(found);
+	return (rc);
 }
 
 static enum err_code
@@ -186,39 +141,118 @@ open_tls(struct upstream_pool *pool, const struct conf_pool *cf, struct err *e)
 	return (tls_client_new(&pool->tls, &options, e));
 }
 
+/* The bytes of a file but for line ends behind them. */
+static enum err_code
+read_secret(struct text *secret, const char *path, struct err *e)
+{
+	char piece[512];
+	FILE *f;
+	size_t n;
+
+	f = fopen(path, "re");
+	if (f == NULL)
+		return (err_errno(e, "%s: cannot be opened", path));
+	while ((n = fread(piece, 1, sizeof(piece), f)) > 0 && !secret->overflow)
+		text_put(secret, span_mem(piece, n));
+	(void)fclose(f);
+	explicit_bzero(piece, sizeof(piece));
+	while (secret->n > 0 &&
+	       (secret->p[secret->n - 1] == '\n' || secret->p[secret->n - 1] == '\r'))
+		secret->n--;
+	if (secret->n < SECRET_MIN || secret->overflow)
+		return (err_set(e, ERR_RANGE, "%s: a secret has %d to %d bytes", path,
+		    SECRET_MIN, SECRET_MAX));
+	return (ERR_OK);
+}
+
+/* Four words, each from all of the secret. */
+static void
+take_secret(struct upstream_pool *pool, struct span secret)
+{
+	uint64_t words[4];
+	unsigned i;
+
+	for (i = 0; i < 4; i++) {
+		struct hash_key fixed = { UINT64_C(0x796574742d706f6f) + i,
+			UINT64_C(0x6c2d66696c650000) };
+
+		words[i] = hash_bytes(&fixed, secret.p, secret.n);
+	}
+	pool->secret = (struct hash_key){ words[0], words[1] };
+	pool->hash_key = (struct hash_key){ words[2], words[3] };
+	explicit_bzero(words, sizeof(words));
+}
+
+/* Of cookies: the operator's, or one of this start. Of consistent_hash: the same on
+ * all gateways either way, and with the operator's secret nobody else's. */
+static enum err_code
+open_secrets(struct upstream_pool *pool, const struct conf_pool *cf, struct err *e)
+{
+	static const struct hash_key fixed = { UINT64_C(0x796574742d706f6f),
+		UINT64_C(0x6c2d736563726574) };
+	struct hash_key second;
+	struct text secret;
+	enum err_code rc;
+
+	second = fixed;
+	second.k1++;
+	pool->secret = hash_key_random();
+	pool->hash_key.k0 = hash_bytes(&fixed, pool->name, strlen(pool->name));
+	pool->hash_key.k1 = hash_bytes(&second, pool->name, strlen(pool->name));
+	if (cf->sticky.key_file[0] == '\0')
+		return (ERR_OK);
+	text_init(&secret, SECRET_MAX);
+	rc = read_secret(&secret, cf->sticky.key_file, e);
+	if (rc == ERR_OK)
+		take_secret(pool, text_span(&secret));
+	if (secret.p != NULL)
+		explicit_bzero(secret.p, secret.size);
+	text_free(&secret);
+	return (rc);
+}
+
 enum err_code
 upstream_pool_new(
     struct upstream_pool **pool_r, const struct conf_pool *cf, struct err *e)
 {
+	struct upstream_server **servers;
 	struct upstream_pool *pool;
-	uint32_t i;
+	enum err_code rc;
+	uint32_t n, i;
 
 	*pool_r = NULL;
-	if (cf->n_servers == 0 || cf->n_servers > UINT16_MAX)
-		return (err_set(e, ERR_RANGE, "pool %s: %zu servers, 1 to %d are allowed",
-		    cf->name, cf->n_servers, UINT16_MAX));
+	if (cf->n_servers == 0 || cf->n_servers > BALANCE_SERVERS_MAX)
+		return (err_set(e, ERR_RANGE, "pool %s: %zu servers, 1 to %u are allowed",
+		    cf->name, cf->n_servers, BALANCE_SERVERS_MAX));
 	pool = mem_zalloc(sizeof(*pool));
 	pool->magic = POOL_MAGIC;
 	atomic_init(&pool->references, 1);
 	pool->conf = cf;
+	pool->name = mem_strdup(cf->name);
 	pool->connect_us = cf->timeouts.connect;
 	pool->idle_us = cf->keepalive.idle;
 	pool->idle_max = cf->keepalive.connections;
-	pool->servers = mem_zalloc(cf->n_servers * sizeof(*pool->servers));
-	pool->n_servers = (uint32_t)cf->n_servers;
-	for (i = 0; i < pool->n_servers; i++) {
-		if (server_init(&pool->servers[i], cf, &cf->servers[i], e) == ERR_OK)
-			continue;
+	pool->slow_start_us = cf->slow_start;
+	pool->by_hash = cf->balance == CONF_CONSISTENT_HASH;
+	pool->max_connections = cf->max_connections;
+	pool->queue_length = cf->queue.length;
+	pool->queue_wait_us = cf->queue.wait;
+	budget_init(&pool->budget, BUDGET_PERCENT, BUDGET_PER_SECOND, BUDGET_WINDOW_US);
+	rc = find_all(cf, &servers, &n, e);
+	if (rc == ERR_OK && open_tls(pool, cf, e) != ERR_OK)
+		rc = err_wrap(e, "pool %s: tls", cf->name);
+	if (rc == ERR_OK && open_secrets(pool, cf, e) != ERR_OK)
+		rc = err_wrap(e, "pool %s: sticky", cf->name);
+	if (rc == ERR_OK) {
+		atomic_init(&pool->set, set_new(pool, servers, n));
+	} else {
+		for (i = 0; i < n; i++)
+			upstream_server_free(&servers[i]);
 		upstream_pool_free(&pool);
-		return (err_wrap(e, "pool %s: server %s", cf->name, cf->servers[i].url));
 	}
-	if (open_tls(pool, cf, e) != ERR_OK) {
-		upstream_pool_free(&pool);
-		return (err_wrap(e, "pool %s: tls", cf->name));
-	}
-	lay_out_turns(pool, cf);
+	free(servers);
 	*pool_r = pool;
-	return (ERR_OK);
+	return (rc);
 }
 
 struct upstream_pool *
@@ -232,24 +266,20 @@ upstream_pool_ref(struct upstream_pool *pool)
 void
 upstream_pool_free(struct upstream_pool **pool_p)
 {
-	struct upstream_pool *pool = *pool_p;
-	uint32_t i;
+	struct upstream_pool *pool;
 
+	pool = *pool_p;
 	*pool_p = NULL;
 	if (pool == NULL)
 		return;
 	CHECK_OBJ(pool, POOL_MAGIC);
 	if (atomic_fetch_sub_explicit(&pool->references, 1, memory_order_acq_rel) != 1)
 		return;
-	for (i = 0; i < pool->n_servers; i++) {
-		free(pool->servers[i].addresses);
-		free(pool->servers[i].host_text);
-		free(pool->servers[i].tls_name);
-	}
-	free(pool->servers);
-	free(pool->turns);
+	set_forget(pool);
 	if (pool->tls != NULL)
 		tls_client_free(&pool->tls);
+	explicit_bzero(&pool->secret, sizeof(pool->secret));
+	free(pool->name);
 	pool->magic = 0;
 	free(pool);
 }
@@ -261,48 +291,22 @@ upstream_pool_conf(const struct upstream_pool *pool)
 	return (pool->conf);
 }
 
+uint64_t
+upstream_pool_hash(const struct upstream_pool *pool, struct span key)
+{
+	return (hash_bytes(&pool->hash_key, key.p, key.n));
+}
+
+void
+upstream_pool_request(struct upstream_pool *pool, int64_t now_us)
+{
+	CHECK_OBJ(pool, POOL_MAGIC);
+	budget_request(&pool->budget, now_us);
+}
+
 bool
-pool_is_down(const struct upstream_pool *pool, uint32_t server, int64_t now_us)
+upstream_pool_retry(struct upstream_pool *pool, int64_t now_us)
 {
-	return (atomic_load_explicit(
-		    &pool->servers[server].down_until_us, memory_order_relaxed) > now_us);
-}
-
-uint32_t
-pool_turn(struct upstream_pool *pool, int64_t now_us)
-{
-	uint32_t ticket, server = 0, i;
-
-	/* A server that is down gives its turn to the next ticket rather than
-	 * to its neighbour, so that the others share it by their weights. */
-	for (i = 0; i < 2 * pool->n_servers; i++) {
-		ticket =
-		    atomic_fetch_add_explicit(&pool->ticket, 1, memory_order_relaxed);
-		server = pool->turns[ticket % pool->n_turns];
-		if (!pool_is_down(pool, server, now_us))
-			return (server);
-	}
-	for (i = 0; i < pool->n_servers; i++)
-		if (!pool_is_down(pool, i, now_us))
-			return (i);
-	return (server);
-}
-
-void
-pool_mark_down(struct upstream_pool *pool, uint32_t server, int64_t now_us)
-{
-	atomic_store_explicit(&pool->servers[server].down_until_us, now_us + POOL_DOWN_US,
-	    memory_order_relaxed);
-}
-
-void
-pool_mark_up(struct upstream_pool *pool, uint32_t server, uint32_t address)
-{
-	struct pool_server *sv = &pool->servers[server];
-
-	/* Written only when it changes: the line stays shared by all cores. */
-	if (atomic_load_explicit(&sv->down_until_us, memory_order_relaxed) != 0)
-		atomic_store_explicit(&sv->down_until_us, 0, memory_order_relaxed);
-	if (atomic_load_explicit(&sv->first, memory_order_relaxed) != address)
-		atomic_store_explicit(&sv->first, address, memory_order_relaxed);
+	CHECK_OBJ(pool, POOL_MAGIC);
+	return (budget_retry(&pool->budget, now_us));
 }

@@ -14,9 +14,7 @@
 #include <stdint.h>
 
 #include "gateway/loop/loop.h"
-#include "gateway/tls/tls.h"
 #include "gateway/upstream/balance.h"
-#include "gateway/upstream/budget.h"
 #include "gateway/upstream/outlier.h"
 #include "gateway/upstream/server.h"
 #include "gateway/upstream/sticky.h"

@@ -114,6 +114,7 @@ setup(void **state)
 	f->conf.name = "shop";
 	f->conf.servers = f->servers;
 	f->conf.tls.ca = "system";
+	f->conf.sticky.cookie = f->conf.sticky.key_file = "";
 	f->conf.tls.verify = true;
 	f->conf.tls.server_name = f->conf.tls.certificate = f->conf.tls.key = "";
 	f->conf.timeouts.connect = 2 * CLOCK_SECOND;
@@ -136,6 +137,7 @@ teardown(void **state)
 	struct fixture *f = *state;
 	int i, leaked;
 
+	upstream_forget(&f->ask);
 	upstream_free(&f->up);
 	upstream_pool_free(&f->pool);
 	loop_free(&f->loop);
@@ -182,12 +184,20 @@ open_pool(struct fixture *f)
 		fail_msg("%s", e.text);
 }
 
+static enum upstream_rc
+ask(struct fixture *f, bool fresh)
+{
+	upstream_forget(&f->ask);
+	f->ask.fresh = fresh;
+	return (upstream_get(f->up, f->pool, &f->ask));
+}
+
 /* Asks and waits for the outcome. */
 static enum upstream_rc
 get(struct fixture *f, bool fresh)
 {
 	unsigned called = f->called;
-	enum upstream_rc rc = upstream_get(f->up, f->pool, fresh, &f->ask);
+	enum upstream_rc rc = ask(f, fresh);
 
 	assert_int_equal(f->called, called); /* never from inside */
 	if (rc == UPSTREAM_WAIT) {
@@ -205,6 +215,18 @@ get_conn(struct fixture *f, bool fresh)
 	assert_non_null(f->ask.conn);
 	assert_null(f->ask.error);
 	return (f->ask.conn);
+}
+
+static struct upstream_server *
+server(struct fixture *f, uint32_t i)
+{
+	return (pool_set(f->pool)->servers[i]);
+}
+
+static bool
+is_down(struct fixture *f, uint32_t i)
+{
+	return (atomic_load(&server(f, i)->down_until_us) > loop_now_us(f->loop));
 }
 
 static int
@@ -228,135 +250,6 @@ is_closed(int fd, int timeout_ms)
 /* --- turns ----------------------------------------------------------------- */
 
 static void
-test_turns_by_weight(void **state)
-{
-	static const struct {
-		uint32_t weight[SERVERS_MAX];
-		const char *order;
-		const char *why;
-	} rows[] = {
-		{ { 1 }, "0000", "one server" },
-		{ { 1, 1 }, "010101", "equal" },
-		{ { 2, 1 }, "010010", "two to one, spread" },
-		{ { 4, 2 }, "010010", "the same proportion" },
-		{ { 5, 1, 1 }, "0010200", "smooth: the heavy one is never all in a row" },
-		{ { 0, 0, 0 }, "012012", "no weight counts as one" },
-		{ { 3, 3, 3, 3 }, "01230123", "four equals" },
-	};
-	struct fixture *f = *state;
-	size_t row, i;
-
-	for (row = 0; row < sizeof(rows) / sizeof(rows[0]); row++) {
-		f->conf.n_servers = 0;
-		for (i = 0; i < SERVERS_MAX && (rows[row].weight[i] != 0 || row == 5);
-		     i++) {
-			if (row == 5 && i == 3)
-				break;
-			f->servers[i].weight = rows[row].weight[i];
-			f->servers[i].port = 1;
-			f->conf.n_servers++;
-		}
-		open_pool(f);
-		for (i = 0; rows[row].order[i] != '\0'; i++)
-			if (pool_turn(f->pool, 1) != (uint32_t)(rows[row].order[i] - '0'))
-				fail_msg("%s: turn %zu", rows[row].why, i);
-		upstream_pool_free(&f->pool);
-	}
-}
-
-static void
-test_huge_weights_stay_cheap(void **state)
-{
-	struct fixture *f = *state;
-	uint32_t count[2] = { 0, 0 };
-	uint32_t i;
-
-	f->conf.n_servers = 2;
-	f->servers[0].weight = 4000000000u;
-	f->servers[1].weight = 999999937u;
-	open_pool(f);
-	assert_true(f->pool->n_turns <= 16384 + 2);
-	for (i = 0; i < f->pool->n_turns; i++)
-		count[pool_turn(f->pool, 1)]++;
-	assert_in_range(count[0], count[1] * 4 - 8, count[1] * 4 + 8);
-}
-
-static void
-test_share_of_a_dead_server_goes_by_weight(void **state)
-{
-	struct fixture *f = *state;
-	uint32_t count[3] = { 0, 0, 0 };
-	uint32_t i;
-
-	f->conf.n_servers = 3;
-	f->servers[1].weight = 2;
-	open_pool(f);
-	pool_mark_down(f->pool, 0, 1);
-	for (i = 0; i < 300; i++)
-		count[pool_turn(f->pool, 1)]++;
-	assert_int_equal(count[0], 0);
-	assert_in_range(count[1], 199, 201);
-	assert_true(pool_is_down(f->pool, 0, POOL_DOWN_US));
-	assert_false(pool_is_down(f->pool, 0, POOL_DOWN_US + 2));
-	/* all down: still somebody's turn */
-	pool_mark_down(f->pool, 1, 1);
-	pool_mark_down(f->pool, 2, 1);
-	assert_true(pool_turn(f->pool, 1) < 3);
-	pool_mark_up(f->pool, 2, 0);
-	for (i = 0; i < 10; i++)
-		assert_int_equal(pool_turn(f->pool, 1), 2);
-}
-
-#define THREADS 4
-#define TURNS 3000
-struct turner {
-	pthread_t thread;
-	struct upstream_pool *pool;
-	uint32_t count[2];
-};
-
-static void *
-take_turns(void *p)
-{
-	struct turner *t = p;
-	struct upstream_pool *mine = upstream_pool_ref(t->pool);
-	int i;
-
-	for (i = 0; i < TURNS; i++)
-		t->count[pool_turn(mine, 1)]++;
-	pool_mark_down(mine, 0, -POOL_DOWN_US);
-	pool_mark_up(mine, 0, 0);
-	upstream_pool_free(&mine);
-	return (NULL);
-}
-
-static void
-test_threads_share_the_turns_exactly(void **state)
-{
-	struct fixture *f = *state;
-	struct turner turners[THREADS];
-	uint32_t first = 0, second = 0;
-	int i;
-
-	f->conf.n_servers = 2;
-	f->servers[0].weight = 2;
-	open_pool(f);
-	memset(turners, 0, sizeof(turners));
-	for (i = 0; i < THREADS; i++) {
-		turners[i].pool = f->pool;
-		assert_int_equal(
-		    pthread_create(&turners[i].thread, NULL, take_turns, &turners[i]), 0);
-	}
-	for (i = 0; i < THREADS; i++) {
-		(void)pthread_join(turners[i].thread, NULL);
-		first += turners[i].count[0];
-		second += turners[i].count[1];
-	}
-	assert_int_equal(first, THREADS * TURNS * 2 / 3);
-	assert_int_equal(second, THREADS * TURNS / 3);
-}
-
-static void
 test_connections_go_two_to_one(void **state)
 {
 	struct fixture *f = *state;
@@ -369,8 +262,8 @@ test_connections_go_two_to_one(void **state)
 	open_pool(f);
 	for (i = 0; i < 60; i++) {
 		c = get_conn(f, false);
-		count[c->server]++;
-		(void)close(accept_one(f->listener[c->server]));
+		count[c->server->index]++;
+		(void)close(accept_one(f->listener[c->server->index]));
 		upstream_release(f->up, &c, false);
 	}
 	assert_int_equal(count[0], 40);
@@ -540,14 +433,14 @@ test_idle_connections_are_of_their_server(void **state)
 	open_pool(f);
 	for (i = 0; i < 2; i++)
 		c[i] = get_conn(f, false);
-	assert_int_not_equal(c[0]->server, c[1]->server);
+	assert_int_not_equal(c[0]->server->index, c[1]->server->index);
 	for (i = 0; i < 2; i++)
 		upstream_release(f->up, &c[i], true);
 	for (i = 0; i < 4; i++) {
 		server = i % 2;
 		c[0] = get_conn(f, false);
 		assert_true(c[0]->reused);
-		assert_int_equal(c[0]->server, server);
+		assert_int_equal(c[0]->server->index, server);
 		upstream_release(f->up, &c[0], true);
 	}
 }
@@ -587,12 +480,12 @@ test_refusing_server_is_passed_over(void **state)
 	open_pool(f);
 	for (i = 0; i < 6; i++) {
 		c = get_conn(f, false);
-		assert_int_equal(c->server, 1);
+		assert_int_equal(c->server->index, 1);
 		upstream_release(f->up, &c, true);
 	}
 	/* Servers 0 and, at its turn, 2 are remembered. */
-	assert_true(pool_is_down(f->pool, 0, clock_mono_us()));
-	assert_false(pool_is_down(f->pool, 1, clock_mono_us()));
+	assert_true(is_down(f, 0));
+	assert_false(is_down(f, 1));
 }
 
 static void
@@ -609,8 +502,8 @@ test_all_refuse(void **state)
 		assert_null(f->ask.conn);
 		assert_string_equal(f->ask.error, "connection refused");
 	}
-	assert_true(pool_is_down(f->pool, 0, clock_mono_us()));
-	assert_true(pool_is_down(f->pool, 1, clock_mono_us()));
+	assert_true(is_down(f, 0));
+	assert_true(is_down(f, 1));
 }
 
 static void
@@ -624,7 +517,7 @@ test_server_that_came_back_is_asked(void **state)
 	assert_int_equal(get(f, false), UPSTREAM_REFUSED);
 	assert_int_equal(listen(f->listener[0], 8), 0);
 	c = get_conn(f, false);
-	assert_false(pool_is_down(f->pool, 0, clock_mono_us()));
+	assert_false(is_down(f, 0));
 	upstream_release(f->up, &c, false);
 }
 
@@ -675,7 +568,7 @@ test_connect_timeout(void **state)
 	add_server(f, 1);
 	open_pool(f);
 	c = get_conn(f, false);
-	assert_int_equal(c->server, 1);
+	assert_int_equal(c->server->index, 1);
 	upstream_release(f->up, &c, false);
 	for (i = 0; i < FILL_MAX; i++)
 		if (fds[i] != -1)
@@ -698,7 +591,7 @@ test_cancel(void **state)
 	fill_backlog((struct sockaddr *)&in, sizeof(in), fds, FILL_MAX);
 	open_pool(f);
 	before = count_fds();
-	assert_int_equal(upstream_get(f->up, f->pool, false, &f->ask), UPSTREAM_WAIT);
+	assert_int_equal(ask(f, false), UPSTREAM_WAIT);
 	assert_int_equal(count_fds(), before + 1);
 	upstream_cancel(f->up, &f->ask);
 	assert_int_equal(count_fds(), before);
@@ -711,33 +604,35 @@ test_cancel(void **state)
 			(void)close(fds[i]);
 }
 
+/* The addresses that "localhost" has here, and one where nobody listens. */
 static void
-test_every_address_of_a_name_is_tried(void **state)
+test_every_address_of_a_name_is_a_server(void **state)
 {
 	struct fixture *f = *state;
-	struct pool_address dead;
+	struct netaddr addresses[2];
+	struct loop_message *quiet;
 	struct upstream_conn *c;
-	uint16_t port;
-	int fd, i;
+	int i;
 
 	add_server(f, 1);
-	f->servers[0].host = "localhost"; /* maybe ::1, where nobody listens */
+	f->servers[0].host = "localhost";
 	open_pool(f);
-	/* and surely a first address that refuses */
-	fd = listen_tcp(&port, 1);
-	(void)close(fd);
-	dead = f->pool->servers[0].addresses[f->pool->servers[0].n_addresses - 1];
-	memmove(&f->pool->servers[0].addresses[1], &f->pool->servers[0].addresses[0],
-	    (POOL_ADDRESSES_MAX - 1) * sizeof(dead));
-	((struct sockaddr_in *)(void *)&dead.sa)->sin_port = htons(port);
-	f->pool->servers[0].addresses[0] = dead;
-	f->pool->servers[0].n_addresses++;
-	for (i = 0; i < 3; i++) {
+	assert_true(upstream_pool_has_name(f->pool, 0));
+	assert_true(netaddr_parse_ip(&addresses[0], SPAN("127.0.0.1")));
+	assert_true(netaddr_parse_ip(&addresses[1], SPAN("127.0.0.9")));
+	quiet = upstream_pool_change(f->pool, 0, addresses, 2, clock_mono_us());
+	assert_non_null(quiet);
+	quiet->deliver(quiet);
+	assert_int_equal(upstream_pool_count(f->pool), 2);
+	for (i = 0; i < 4; i++) {
 		c = get_conn(f, true);
-		assert_true(atomic_load(&f->pool->servers[0].first) > 0);
-		assert_false(pool_is_down(f->pool, 0, clock_mono_us()));
+		assert_string_equal(
+		    c->server->address_text + strlen("127.0.0.1"), c->host_text + 9);
+		assert_int_equal(c->server->index, 0);
 		upstream_release(f->up, &c, false);
 	}
+	assert_true(is_down(f, 1));
+	assert_false(is_down(f, 0));
 }
 
 /* --- unix sockets ---------------------------------------------------------- */
@@ -786,7 +681,7 @@ test_unix_socket(void **state)
 	/* or until there is room */
 	f->conf.timeouts.connect = 5 * CLOCK_SECOND;
 	f->pool->connect_us = 5 * CLOCK_SECOND;
-	assert_int_equal(upstream_get(f->up, f->pool, false, &f->ask), UPSTREAM_WAIT);
+	assert_int_equal(ask(f, false), UPSTREAM_WAIT);
 	run(f, 15 * CLOCK_MS);
 	assert_int_equal(f->ask.rc, UPSTREAM_WAIT);
 	(void)close(accept_one(f->listener[0]));
@@ -857,10 +752,11 @@ test_address_forms(void **state)
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		f->servers[0].host = rows[i].host;
 		open_pool(f);
-		assert_string_equal(f->pool->servers[0].host_text, rows[i].host_text);
-		assert_int_equal(f->pool->servers[0].n_addresses, 1);
-		assert_int_equal(
-		    f->pool->servers[0].addresses[0].sa.ss_family, rows[i].family);
+		assert_int_equal(upstream_pool_count(f->pool), 1);
+		assert_string_equal(server(f, 0)->host_text, rows[i].host_text);
+		assert_string_equal(server(f, 0)->address_text, rows[i].host_text);
+		assert_int_equal(server(f, 0)->sa.ss_family, rows[i].family);
+		assert_false(upstream_pool_has_name(f->pool, 0));
 		upstream_pool_free(&f->pool);
 	}
 }
@@ -1012,8 +908,8 @@ test_tls(void **state)
 		    rows[i].kind == ORIGIN_SILENT ? 80 * CLOCK_MS : 5 * CLOCK_SECOND;
 		open_pool(f);
 		/* the address is the listener's, whatever the name was */
-		((struct sockaddr_in *)(void *)&f->pool->servers[0].addresses[0].sa)
-		    ->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+		((struct sockaddr_in *)(void *)&server(f, 0)->sa)->sin_addr.s_addr =
+		    htonl(INADDR_LOOPBACK);
 		origin_start(&origin, f->listener[0], rows[i].kind, tls);
 		if (get(f, false) != rows[i].rc)
 			fail_msg("row %zu: %d %s", i, (int)f->ask.rc, f->ask.error);
@@ -1045,10 +941,6 @@ main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(test_turns_by_weight),
-		TEST(test_huge_weights_stay_cheap),
-		TEST(test_share_of_a_dead_server_goes_by_weight),
-		TEST(test_threads_share_the_turns_exactly),
 		TEST(test_connections_go_two_to_one),
 		TEST(test_kept_connection_is_used_again),
 		TEST(test_kept_connections_are_capped),
@@ -1062,7 +954,7 @@ main(void)
 		TEST(test_server_that_came_back_is_asked),
 		TEST(test_connect_timeout),
 		TEST(test_cancel),
-		TEST(test_every_address_of_a_name_is_tried),
+		TEST(test_every_address_of_a_name_is_a_server),
 		TEST(test_unix_socket),
 		TEST(test_pool_errors),
 		TEST(test_address_forms),
