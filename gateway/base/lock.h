@@ -19,6 +19,9 @@
 	RANK(AUTH, "passwords verified lately")				\
 	RANK(TLS, "ticket keys and session cache, one shard")		\
 	RANK(UPSTREAM, "state of origins")				\
+	RANK(CACHE_SHARD, "store of answers, one shard")		\
+	RANK(CACHE_WAITERS, "who waits for an answer or a body")	\
+	RANK(CACHE_HEAP, "memory of the store")				\
 	RANK(JOBS, "queue of a job pool")				\
 	RANK(MAILBOX, "queue of a loop")				\
 	RANK(WATCHED, "state of a watched file")			\

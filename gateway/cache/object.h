@@ -106,7 +106,7 @@ void cache_object_free(struct cache_object **);
 #define CACHE_DERIVED 3
 struct cache_body *cache_object_derived(const struct cache_object *, unsigned coding);
 /* May the caller make it? True for one at a time; that one ends with _derive, with a
- * complete body or with NULL when it came to nothing. */
+ * complete body (a reference is taken) or with NULL when it came to nothing. */
 bool cache_object_may_derive(struct cache_object *, unsigned coding);
 void cache_object_derive(struct cache_object *, unsigned coding, struct cache_body *);
 

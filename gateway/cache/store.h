@@ -15,6 +15,9 @@
 /* Variants of one key; the oldest goes when there are more. */
 #define CACHE_VARIANTS_MAX 32
 
+/* All of it lies in one range of `memory` bytes, CACHE_MEMORY_MIN at least. NULL: the
+ * system has no such range. */
+#define CACHE_MEMORY_MIN (UINT64_C(1) << 20)
 struct cache_store *cache_store_new(uint64_t memory, uint64_t max_object);
 /* Nobody holds an object, body, flight or wait any more. */
 void cache_store_free(struct cache_store **);
@@ -54,9 +57,11 @@ bool cache_store_put(struct cache_store *, const struct cache_key *,
 struct cache_flight;
 
 enum cache_join {
-	CACHE_LEAD,	/* ask the origin; then _land or _end, always */
+	/* Ask the origin; then _land or _end, always. Look once more before
+	 * (cache_store_find): the one who led until now may just have put it. */
+	CACHE_LEAD,
 	CACHE_FOLLOW,	/* somebody does: `wait` will be woken, then ask _news */
-	CACHE_ALONE,	/* hit-for-miss: ask the origin; there is no flight */
+	CACHE_ALONE,	/* hit-for-miss, or no room: ask the origin; no flight */
 };
 /* `wait` NULL: does not follow (a refresh behind a stale answer), only says so;
  * *flight_r is then NULL unless LEAD. Leader and followers hold a reference. */
@@ -65,12 +70,15 @@ enum cache_join cache_flight_join(struct cache_store *, const struct cache_quest
 
 enum cache_news {
 	CACHE_NEWS_NONE,	/* still nothing */
-	CACHE_NEWS_LANDED,	/* *object_r: a reference; its body may be coming. Does it
-				 * match (cache_vary_matches), may it be used (cache_use)? */
+	/* *object_r: a reference; its body may be coming. Does it match
+	 * (cache_vary_matches)? Else join again. May it be used (cache_use)? Else ask
+	 * alone: who joins again is given the same. */
+	CACHE_NEWS_LANDED,
 	CACHE_NEWS_ENDED,	/* join again, or ask alone */
 };
 enum cache_news cache_flight_news(struct cache_flight *, struct cache_object **object_r);
-/* Somebody follows: is it worth going on when the leader's client has left? */
+/* Somebody follows: is it worth going on when the leader's client has left? So those
+ * who read the body keep their flight until they are through. */
 bool cache_flight_is_followed(const struct cache_flight *);
 
 /* Leader: the head is there; wakes the followers. The flight is over for those who
