@@ -15,6 +15,7 @@ nobase_dist_doc_DATA = \
 	docs/guide/configuration.md \
 	docs/guide/geo.md \
 	docs/guide/headers.md \
+	docs/guide/health.md \
 	docs/guide/http.md \
 	docs/guide/identity.md \
 	docs/guide/index.md \

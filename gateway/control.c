@@ -128,6 +128,27 @@ start_thread(struct control *c, struct err *e)
 	return (ERR_OK);
 }
 
+static void
+start_checks(struct control *c)
+{
+	const struct snapshot *snap = c->view.snap;
+	size_t i;
+
+	c->view.checks = mem_zalloc(snap->conf->n_pools * sizeof(struct pool_watch *));
+	for (i = 0; i < snap->conf->n_pools; i++)
+		c->view.checks[i] = pool_watch_new(c->loop, snap->pools[i]);
+}
+
+static void
+stop_checks(struct control *c)
+{
+	size_t i;
+
+	for (i = 0; i < c->view.snap->conf->n_pools; i++)
+		pool_watch_free(&c->view.checks[i]);
+	free(c->view.checks);
+}
+
 enum err_code
 control_start(struct control **control_r, struct snapshot *snap, struct workers *workers,
     struct err *e)
@@ -155,6 +176,7 @@ control_start(struct control **control_r, struct snapshot *snap, struct workers 
 		c->view.bans_share =
 		    bans_share_new(c->loop, c->view.redis, snap->bans, snap->conf);
 	}
+	start_checks(c);
 	loop_timer_init(&c->poll, c->loop, poll_files, c);
 	loop_timer_set(&c->poll, POLL_US);
 	code = admin_new(&c->admin, c->loop, &c->view, e);
@@ -197,6 +219,7 @@ control_free(struct control **control)
 		heartbeat_free(&c->heartbeat);
 	job_pool_free(&c->resolver);
 	job_pool_free(&c->files);
+	stop_checks(c);
 	if (c->view.redis != NULL)
 		redis_free(&c->view.redis);
 	loop_timer_stop(&c->poll);

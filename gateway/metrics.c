@@ -14,6 +14,7 @@
 #include "gateway/http/write.h"
 #include "gateway/reload_controls.h"
 #include "gateway/talk.h"
+#include "gateway/upstream/set.h"
 #include "ratelimit/table.h"
 
 #define QUESTION_MAX (8u << 10)
@@ -236,6 +237,84 @@ put_ban_share(const struct control_view *view, struct text *out)
 	value(out, "yett_bans_untold_total", figures.kept + figures.failed);
 }
 
+struct check_metric {
+	const char *name, *type, *help;
+	void (*put)(struct text *, const struct pool_watch_state *);
+	const char *result; /* last label; NULL: none */
+};
+
+static void
+put_check_up(struct text *out, const struct pool_watch_state *state)
+{
+	text_printf(out, "%d\n", !state->down);
+}
+
+static void
+put_check_age(struct text *out, const struct pool_watch_state *state)
+{
+	text_printf(
+	    out, "%" PRId64 "\n", (clock_mono_us() - state->since_us) / CLOCK_SECOND);
+}
+
+static void
+put_checks_good(struct text *out, const struct pool_watch_state *state)
+{
+	text_printf(out, "%" PRIu64 "\n", state->made - state->failed);
+}
+
+static void
+put_checks_bad(struct text *out, const struct pool_watch_state *state)
+{
+	text_printf(out, "%" PRIu64 "\n", state->failed);
+}
+
+static void
+put_check_metric(const struct control_view *view, size_t pool,
+    const struct check_metric *metric, struct text *out)
+{
+	const struct upstream_pool *servers = view->snap->pools[pool];
+	struct upstream_server_state server;
+	struct pool_watch_state state;
+	uint32_t i;
+
+	for (i = 0; i < upstream_pool_count(servers); i++) {
+		if (!pool_watch_state(view->checks[pool], i, &state))
+			continue;
+		upstream_pool_state(servers, i, clock_mono_us(), &server);
+		text_puts(out, metric->name);
+		label(out, "{pool=\"", view->snap->conf->pools[pool].name, "\",");
+		label(out, "server=\"", server.address, "\"");
+		if (metric->result != NULL)
+			label(out, ",result=\"", metric->result, "\"");
+		text_puts(out, "} ");
+		metric->put(out, &state);
+	}
+}
+
+static void
+put_checks(const struct control_view *view, struct text *out)
+{
+	static const struct check_metric metrics[] = {
+		{ "yett_upstream_check_up", "gauge",
+		    "0 while checks say that the server is down.", put_check_up, NULL },
+		{ "yett_upstream_check_seconds", "gauge",
+		    "For how long checks have said so.", put_check_age, NULL },
+		{ "yett_upstream_checks_total", "counter",
+		    "Checks of the server that came to a result.", put_checks_good,
+		    "good" },
+		{ "yett_upstream_checks_total", NULL, NULL, put_checks_bad, "bad" },
+	};
+	size_t i, pool, n;
+
+	n = sizeof(metrics) / sizeof(metrics[0]);
+	for (i = 0; i < n; i++) {
+		if (metrics[i].help != NULL)
+			head(out, metrics[i].name, metrics[i].type, metrics[i].help);
+		for (pool = 0; pool < view->snap->conf->n_pools; pool++)
+			put_check_metric(view, pool, &metrics[i], out);
+	}
+}
+
 static void
 put_files(const struct control_view *view, struct text *out)
 {
@@ -274,6 +353,7 @@ make_page(struct metrics *m)
 	put_sharing(m->view, &m->page);
 	put_bans(m->view, &m->page);
 	put_ban_share(m->view, &m->page);
+	put_checks(m->view, &m->page);
 	put_files(m->view, &m->page);
 }
 

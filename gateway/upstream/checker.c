@@ -273,6 +273,8 @@ note(struct check *c, bool good)
 	enum health_change change;
 	bool same = c->in_a_row > 0 && good == c->last_good;
 
+	c->made++;
+	c->failed += !good;
 	c->last_good = good;
 	c->in_a_row = !same ? 1 : c->in_a_row + (c->in_a_row < UINT32_MAX);
 	change = health_note(&c->health, &c->options.health, good);

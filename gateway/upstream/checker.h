@@ -42,6 +42,7 @@ struct check {
 	uint32_t in_a_row; /* equal results up to now */
 	bool last_good; /* the last of them */
 	int64_t since_us; /* monotonic, of the last change */
+	uint64_t made, failed; /* checks that came to a result */
 	char reason[CHECK_REASON_MAX]; /* of the last result: "status 503" */
 	int64_t began_us; /* the last check */
 	struct loop_timer timer; /* the next check, or the end of this one */

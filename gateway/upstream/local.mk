@@ -12,6 +12,7 @@ gateway_upstream_libupstream_a_SOURCES = \
 	gateway/upstream/maglev.c gateway/upstream/maglev.h \
 	gateway/upstream/outlier.c gateway/upstream/outlier.h \
 	gateway/upstream/pool.c gateway/upstream/pool.h \
+	gateway/upstream/pool_watch.c gateway/upstream/pool_watch.h \
 	gateway/upstream/resolve.c gateway/upstream/resolve.h \
 	gateway/upstream/server.c gateway/upstream/server.h \
 	gateway/upstream/set.c gateway/upstream/set.h \
@@ -29,6 +30,7 @@ check_PROGRAMS += \
 	tests/unit/test_checker \
 	tests/unit/test_health \
 	tests/unit/test_outlier \
+	tests/unit/test_pool_watch \
 	tests/unit/test_resolve \
 	tests/unit/test_sticky \
 	tests/unit/test_upstream
@@ -44,6 +46,8 @@ tests_unit_test_health_SOURCES = tests/unit/test_health.c
 tests_unit_test_health_LDADD = $(BALANCE_TEST_LIBS)
 tests_unit_test_outlier_SOURCES = tests/unit/test_outlier.c
 tests_unit_test_outlier_LDADD = $(BALANCE_TEST_LIBS)
+tests_unit_test_pool_watch_SOURCES = tests/unit/test_pool_watch.c
+tests_unit_test_pool_watch_LDADD = $(tests_unit_test_checker_LDADD)
 tests_unit_test_resolve_SOURCES = tests/unit/test_resolve.c tests/unit/dns_lab.c \
 	tests/unit/dns_lab.h
 tests_unit_test_resolve_LDADD = gateway/upstream/libupstream.a gateway/loop/libloop.a \
