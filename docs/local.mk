@@ -13,6 +13,7 @@ nobase_dist_doc_DATA = \
 	docs/guide/audit.md \
 	docs/guide/bans.md \
 	docs/guide/configuration.md \
+	docs/guide/error-pages.md \
 	docs/guide/geo.md \
 	docs/guide/headers.md \
 	docs/guide/health.md \

@@ -37,6 +37,8 @@ yett_SOURCES = \
 	gateway/reload_controls.h \
 	gateway/reload_headers.c \
 	gateway/reload_headers.h \
+	gateway/reload_pages.c \
+	gateway/reload_pages.h \
 	gateway/talk.c \
 	gateway/talk.h \
 	gateway/worker.c \

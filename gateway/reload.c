@@ -11,6 +11,7 @@
 #include "gateway/base/clock.h"
 #include "gateway/reload_controls.h"
 #include "gateway/reload_headers.h"
+#include "gateway/reload_pages.h"
 
 #define AUDIT_BUFFER (4u << 20)
 #define ACCESS_BUFFER (4u << 20)
@@ -204,6 +205,7 @@ snapshot_new(struct conf *conf, bool with_logs, struct conf_problems *problems)
 	make_sites(snap);
 	controls_settle(snap, problems);
 	headers_make(conf, snap->sites, problems);
+	pages_make(snap, problems);
 	if (with_logs && problems->n == 0)
 		open_logs(snap, problems);
 	if (problems->n > 0)
@@ -224,6 +226,7 @@ snapshot_free(struct snapshot **snapshot)
 	CHECK_OBJ(snap, SNAPSHOT_MAGIC);
 	controls_free(snap);
 	headers_free(snap->conf, snap->sites);
+	pages_free(snap);
 	for (i = 0; i < snap->conf->n_sites; i++)
 		free(snap->sites[i].routes);
 	free(snap->sites);

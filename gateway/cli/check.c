@@ -15,6 +15,7 @@
 #include "gateway/cli/cli.h"
 #include "gateway/conf/conf.h"
 #include "gateway/conf/reference.h"
+#include "gateway/filter/error_pages.h"
 #include "gateway/reload_headers.h"
 #include "gateway/route/route.h"
 #include "gateway/tls/tls.h"
@@ -26,8 +27,9 @@ static const char HELP[] =
     "       yett check --explain FIELD\n"
     "\n"
     "Tests a configuration: reads it, opens certificates and keys, parses the rules\n"
-    "of every policy, geo databases, address and password files, resolves the names\n"
-    "of origins and compiles the routes. Prints all that is wrong, one line each:\n"
+    "of every policy, geo databases, address and password files, error pages, resolves\n"
+    "the names of origins and compiles the routes. Prints all that is wrong, one line "
+    "each:\n"
     "file:line:column: field: what was found and what is allowed. Nothing is listened\n"
     "on, Redis is not asked, and no file is written.\n"
     "\n"
@@ -322,6 +324,31 @@ check_sites(const struct check *check, const char *file)
 		conf_problems_add(check->problems, &place, "sites", "%s", e.text);
 }
 
+/* Each folder once, however many sites use it. */
+static void
+check_error_pages(const struct check *check)
+{
+	const struct conf_site *sites = check->conf->sites;
+	struct error_pages *pages;
+	struct err e;
+	size_t i, j;
+
+	for (i = 0; i < check->conf->n_sites; i++) {
+		for (j = 0; j < i; j++)
+			if (strcmp(sites[i].error_pages, sites[j].error_pages) == 0)
+				break;
+		if (sites[i].error_pages[0] == '\0' || j < i)
+			continue;
+		if (error_pages_load(&pages, sites[i].error_pages, &e) != ERR_OK) {
+			check_fault(check, sites[i].error_pages, &e);
+			continue;
+		}
+		check_good(check, "error pages %s: %u page%s", sites[i].error_pages,
+		    error_pages_count(pages), plural(error_pages_count(pages)));
+		error_pages_free(&pages);
+	}
+}
+
 static void
 print_problems(struct conf_problems *problems)
 {
@@ -366,6 +393,7 @@ check_file(const char *file, bool quiet)
 		}
 		check_controls(&check);
 		headers_check(conf, &problems);
+		check_error_pages(&check);
 		check_sites(&check, file);
 	}
 	rc = problems.n == 0 ? CLI_OK : CLI_BAD_INPUT;

@@ -11,9 +11,6 @@
 /* Of an Accept field no more than this is looked at. */
 #define ACCEPT_MAX 1024u
 
-#define TYPE_HTML SPAN("text/html; charset=utf-8")
-#define TYPE_PROBLEM SPAN("application/problem+json")
-
 struct status_text {
 	uint16_t status;
 	const char *phrase; /* RFC 9110, 6585 */
@@ -162,9 +159,8 @@ is_preferred(const struct preference *a, const struct preference *b)
 	return (a->exactness == 2 && b->exactness < 2);
 }
 
-/* Does the client want JSON rather than HTML? */
-static bool
-wants_json(struct span accept)
+bool
+page_wants_json(struct span accept)
 {
 	struct preference html = { -1, 0 }, json = { -1, 0 }, problem = { -1, 0 };
 	struct span rest = span_cut(accept, 0, ACCEPT_MAX), item, range, parameter;
@@ -197,8 +193,8 @@ wants_json(struct span accept)
 
 /* --- bodies --------------------------------------------------------------- */
 
-static void
-put_escaped(struct text *body, struct span s)
+void
+page_put_escaped(struct text *body, struct span s)
 {
 	size_t i;
 
@@ -272,7 +268,7 @@ put_html(struct text *body, uint16_t status, const struct status_text *st, struc
 			    "the people who run this site: it lets them find out what "
 			    "happened.</p>\n");
 		text_puts(body, "<p>Request <code>");
-		put_escaped(body, id);
+		page_put_escaped(body, id);
 		text_puts(body, "</code></p>\n");
 	}
 	put_foot(body);
@@ -301,12 +297,12 @@ page_refusal(
 {
 	const struct status_text *st = status_text(status);
 
-	if (wants_json(accept)) {
+	if (page_wants_json(accept)) {
 		put_problem(body, status, st, request_id);
-		return (TYPE_PROBLEM);
+		return (PAGE_TYPE_PROBLEM);
 	}
 	put_html(body, status, st, request_id);
-	return (TYPE_HTML);
+	return (PAGE_TYPE_HTML);
 }
 
 struct span
@@ -321,11 +317,11 @@ page_https_here(struct text *body, struct span https_url)
 	/* A link to anything but https would be none of ours. */
 	if (span_starts(https_url, SPAN("https://"))) {
 		text_puts(body, "<p>Go to <a href=\"");
-		put_escaped(body, https_url);
+		page_put_escaped(body, https_url);
 		text_puts(body, "\">");
-		put_escaped(body, https_url);
+		page_put_escaped(body, https_url);
 		text_puts(body, "</a></p>\n");
 	}
 	put_foot(body);
-	return (TYPE_HTML);
+	return (PAGE_TYPE_HTML);
 }

@@ -5,15 +5,20 @@
 #ifndef YETT_FILTER_PAGES_H
 #define YETT_FILTER_PAGES_H
 
+#include <stdbool.h>
+
 #include "gateway/base/buf.h"
 #include "gateway/base/span.h"
 
-struct page {
-	struct span content_type;	/* static */
-	uint16_t status;
-};
+#define PAGE_TYPE_HTML SPAN("text/html; charset=utf-8")
+#define PAGE_TYPE_PROBLEM SPAN("application/problem+json")
 
 const char *page_reason_phrase(uint16_t status);
+/* Does a client with this Accept field, which may be absent, want JSON rather than
+ * HTML? */
+bool page_wants_json(struct span accept);
+/* As text between tags or in an attribute's quotes; what is not ASCII becomes "?". */
+void page_put_escaped(struct text *, struct span);
 /* Writes the body; returns its content type. `accept`: the request's Accept
  * field, may be absent. */
 struct span page_refusal(

@@ -156,13 +156,42 @@ answer_interim(struct request *req)
 		sender_put(&req->out, text_span(head));
 }
 
+/* What browsers may load for a page. Yett's own needs nothing. An operator's may have
+ * pictures, fonts and styles of its site or within it, and no scripts: it comes where
+ * an attacker is talked to. */
+#define OF_YETT "default-src 'none'; style-src 'unsafe-inline'"
+#define OF_OPERATOR                                                             \
+	"default-src 'none'; style-src 'self' 'unsafe-inline'; img-src 'self' " \
+	"data:; font-src 'self' data:; form-action 'self'; base-uri 'none'"
+
+/* The operator's page, where there is one. */
 static struct span
-refusal_page(struct request *req)
+own_page(struct request *req)
+{
+	struct error_page_values values;
+
+	if (req->place == NULL || req->place->error_pages == NULL ||
+	    req->refusal.status < 400)
+		return (SPAN_NONE);
+	values.status = req->refusal.status;
+	values.id = span_of(req->id);
+	values.host = req->http.host_text;
+	return (error_pages_put(req->place->error_pages, &req->page, &values,
+	    http_fields_value(&req->http.fields, HTTP_ACCEPT)));
+}
+
+static struct span
+refusal_page(struct request *req, const char **policy_r)
 {
 	struct text url;
 	struct span type;
 
 	text_reset(&req->page);
+	*policy_r = OF_OPERATOR;
+	type = own_page(req);
+	if (type.p != NULL)
+		return (type);
+	*policy_r = OF_YETT;
 	if (!req->conn->plain_on_tls)
 		return (page_refusal(&req->page, req->refusal.status, span_of(req->id),
 		    http_fields_value(&req->http.fields, HTTP_ACCEPT)));
@@ -199,11 +228,12 @@ put_refusal_fields(const struct request *req, struct text *head)
 void
 answer_refusal(struct request *req)
 {
+	const char *policy;
 	struct text *head;
 	struct span type;
 
 	head = &req->answer;
-	type = refusal_page(req);
+	type = refusal_page(req, &policy);
 	if (!req->body_done || req->worker->draining)
 		req->keepalive = false;
 	req->answer_close = !req->keepalive;
@@ -215,9 +245,8 @@ answer_refusal(struct request *req)
 	http_put_length(head, req->page.n);
 	http_put_field(head, SPAN("X-Request-Id"), span_of(req->id));
 	text_put(head, SPAN("Cache-Control: no-store\r\n"
-			    "X-Content-Type-Options: nosniff\r\n"
-			    "Content-Security-Policy: default-src 'none'; style-src "
-			    "'unsafe-inline'\r\n"));
+			    "X-Content-Type-Options: nosniff\r\n"));
+	http_put_field(head, SPAN("Content-Security-Policy"), span_of(policy));
 	put_refusal_fields(req, head);
 	put_connection(req, head);
 	text_put(head, SPAN("\r\n"));

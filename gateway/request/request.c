@@ -23,7 +23,7 @@ request_make(struct worker *w)
 	req->fields = mem_alloc(snap->conf->max.fields * sizeof(*req->fields));
 	req->origin.fields = mem_alloc(snap->conf->max.fields * sizeof(*req->fields));
 	text_init(&req->answer, 4 * snap->limits.header_bytes + ARENA_EXTRA);
-	text_init(&req->page, ARENA_EXTRA);
+	text_init(&req->page, ERROR_PAGE_BYTES_MAX + ARENA_EXTRA);
 	text_init(&req->origin.text, 4 * snap->limits.header_bytes + ARENA_EXTRA);
 	return (req);
 }

@@ -12,6 +12,7 @@
 #include "gateway/base/log.h"
 #include "gateway/conf/conf.h"
 #include "gateway/filter/changes.h"
+#include "gateway/filter/error_pages.h"
 #include "gateway/filter/mask.h"
 #include "gateway/http/h1.h"
 #include "gateway/redis/redis.h"
@@ -41,6 +42,7 @@ struct place {
 	/* of header fields; NULL: none */
 	struct changes *request_changes, *response_changes;
 	bool owns_changes;			/* else the site's */
+	const struct error_pages *error_pages;	/* NULL: Yett's */
 };
 
 struct site_places {
@@ -72,6 +74,8 @@ struct snapshot {
 	struct acl_files *acl_files;
 	struct auth **auths;			/* one per password file */
 	size_t n_auths;
+	struct error_pages **error_pages;	/* one per folder */
+	size_t n_error_pages;
 	struct bans *bans;
 	struct mask *mask;
 	struct h1_limits limits;

@@ -19,6 +19,7 @@ system_tests = \
 	tests/system/test_command.py \
 	tests/system/test_core_review.py \
 	tests/system/test_encoded_bodies.py \
+	tests/system/test_error_pages.py \
 	tests/system/test_explain.py \
 	tests/system/test_forwarding.py \
 	tests/system/test_geo.py \
