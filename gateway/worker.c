@@ -21,6 +21,7 @@
 #define HASHER_NICENESS 10
 #define BUFFER_EXTRA 1024 /* a head of header_bytes and a byte too many */
 #define BUFFERS_SPARE 256
+#define LONG_BUFFERS_SPARE 8
 #define LINE_MAX_BYTES (1u << 20)
 
 /* One listening socket of one thread. */
@@ -184,6 +185,7 @@ worker_init(struct thread *t, struct workers *all)
 	w->limiter = limiter_new(all->snapshot->rate_limits, w->loop, w->redis);
 	w->buffers = buf_pool_new(
 	    all->snapshot->limits.header_bytes + BUFFER_EXTRA, BUFFERS_SPARE);
+	w->long_buffers = buf_pool_new(LONG_BUFFER_SIZE, LONG_BUFFERS_SPARE);
 	w->admit = admit;
 	w->run = pipeline_run;
 	w->drained = thread_drained;
@@ -216,6 +218,7 @@ worker_close(struct thread *t)
 		redis_free(&w->redis);
 	upstream_free(&w->upstream);
 	buf_pool_free(&w->buffers);
+	buf_pool_free(&w->long_buffers);
 	text_free(&w->line);
 	loop_free(&w->loop);
 	free(t->doors);

@@ -108,6 +108,16 @@ buf_take(struct buf_pool *pool, struct buf *b)
 	pool->out++;
 }
 
+bool
+buf_try(struct buf_pool *pool, struct buf *b, size_t most)
+{
+	CHECK_OBJ(pool, BUF_POOL_MAGIC);
+	if (b->mem == NULL && pool->out >= most)
+		return (false);
+	buf_take(pool, b);
+	return (true);
+}
+
 void
 buf_give(struct buf_pool *pool, struct buf *b)
 {

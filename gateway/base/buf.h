@@ -52,6 +52,8 @@ void buf_pool_free(struct buf_pool **);	/* all buffers must be back */
 /* Gives `b` memory if it has none. Never fails (aborts out of memory): the
  * number of buffers is bounded by max.connections. */
 void buf_take(struct buf_pool *, struct buf *);
+/* The same, unless `most` are out already: false then. */
+bool buf_try(struct buf_pool *, struct buf *, size_t most);
 /* Gives the memory back; `b` is empty and idle then. No-op on an idle one. */
 void buf_give(struct buf_pool *, struct buf *);
 

@@ -142,14 +142,11 @@ static void
 hand_over(struct listener *l, int fd, const struct sockaddr_storage *ss, socklen_t len)
 {
 	struct arrival new = { .fd = fd };
-	const int on = 1;
 
 	if (!peer_of(l, ss, len, &new.peer) || !admit(l, &new)) {
 		refuse(fd);
 		return;
 	}
-	if (l->local.family != NETADDR_UNIX)
-		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	local_of(l, fd, &new.local);
 	l->owner.accept(l->owner.data, &new);
 }
@@ -196,6 +193,7 @@ listener_new(struct loop *loop, int fd, struct connlimit *limit,
 {
 	struct sockaddr_storage ss;
 	socklen_t len = sizeof(ss);
+	const int on = 1;
 	struct listener *l;
 
 	l = mem_zalloc(sizeof(*l));
@@ -206,6 +204,9 @@ listener_new(struct loop *loop, int fd, struct connlimit *limit,
 	CHECK(getsockname(fd, (struct sockaddr *)&ss, &len) == 0);
 	CHECK(netaddr_from_sockaddr(&l->local, (struct sockaddr *)&ss, len));
 	l->local_differs = is_wildcard(&l->local);
+	/* inherited by what is accepted: once instead of for each */
+	if (l->local.family != NETADDR_UNIX)
+		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	loop_io_init(&l->io, loop, fd, on_readable, l);
 	loop_timer_init(&l->pause, loop, on_pause_over, l);
 	loop_io_want(&l->io, LOOP_READ);

@@ -479,6 +479,28 @@ keep_the_rest(struct conn *c, struct request *req)
 	}
 }
 
+/* A client that announced its last request sends nothing behind it (RFC 9112 9.6):
+ * where nothing did come, no byte of its can turn the close into a reset. */
+static bool
+may_close_now(struct conn *c, const struct request *req)
+{
+	if (req->head.keepalive || !req->body_done || req->refusal.status != 0 ||
+	    req->block.mem != NULL || buf_len(&c->in) != req->head.head_bytes)
+		return (false);
+	/* TLS has to say that this is the end; a plain close says it */
+	return (!c->has_tls || stream_finish(c->stream) == STREAM_OK);
+}
+
+static enum conn_state
+state_after(struct conn *c, const struct request *req, bool again)
+{
+	if (again)
+		return (CONN_IDLE);
+	if (c->gone || c->cut || may_close_now(c, req))
+		return (CONN_CLOSED);
+	return (CONN_LINGER);
+}
+
 static bool
 advance_request(struct conn *c)
 {
@@ -493,11 +515,11 @@ advance_request(struct conn *c)
 		keep_the_rest(c, req);
 	/* what did not get to its end must not look as if it had */
 	c->cut = req->cut || c->gone;
+	c->state = state_after(c, req, again);
 	c->request = NULL;
 	request_free(req);
 	c->served = true;
 	conn_progress(c);
-	c->state = again ? CONN_IDLE : c->gone || c->cut ? CONN_CLOSED : CONN_LINGER;
 	return (true);
 }
 

@@ -85,7 +85,8 @@ exchange_end(struct request *req, bool keep)
 	drop_conn(req, keep);
 	upstream_forget(&x->ask);
 	loop_timer_stop(&x->timer);
-	buf_give(req->worker->buffers, &x->in);
+	buf_give(x->has_long ? req->worker->long_buffers : req->worker->buffers, &x->in);
+	x->has_long = x->is_fast = false;
 }
 
 /* True: the origin took too long since `since_us`. */
@@ -287,6 +288,23 @@ send_request(struct request *req)
 	return (EXCHANGE_OK);
 }
 
+/* A body that fills the buffer goes on in larger pieces, once the small one is
+ * empty and the head in it no longer needed. */
+static void
+take_long_buffer(struct request *req)
+{
+	struct buf large = { 0 };
+	struct exchange *x;
+
+	x = &req->origin;
+	if (x->has_long || !x->is_fast || buf_len(&x->in) > 0 ||
+	    !buf_try(req->worker->long_buffers, &large, LONG_BUFFERS))
+		return;
+	buf_give(req->worker->buffers, &x->in);
+	x->in = large;
+	x->has_long = true;
+}
+
 static enum exchange_rc
 fill(struct request *req)
 {
@@ -295,6 +313,7 @@ fill(struct request *req)
 	size_t n;
 
 	x = &req->origin;
+	take_long_buffer(req);
 	buf_take(req->worker->buffers, &x->in);
 	if (buf_room(&x->in) == 0)
 		buf_compact(&x->in);
@@ -309,6 +328,7 @@ fill(struct request *req)
 	    (rc == STREAM_OK && n == buf_room(&x->in)) || rc == STREAM_WANT_WRITE;
 	switch (rc) {
 	case STREAM_OK:
+		x->is_fast = x->has_head && n == buf_room(&x->in);
 		x->in.end += n;
 		x->got_byte = true;
 		x->deadline_us = 0;

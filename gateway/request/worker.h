@@ -21,6 +21,11 @@
 struct conn;
 struct request;
 
+/* For bodies of answers that come as fast as they are read: large enough that calls
+ * of the kernel no longer count. So many for each worker; who gets none makes do. */
+#define LONG_BUFFER_SIZE (256u << 10)
+#define LONG_BUFFERS 64
+
 #define WORKER_MAGIC 0x30c4e100u
 struct worker {
 	unsigned magic;
@@ -34,6 +39,7 @@ struct worker {
 	LIST_HEAD(, request) hashing;		/* whose passwords the hashers have */
 	struct buf_pool *buffers;
 	size_t unpacking;			/* memory that decoders hold */
+	struct buf_pool *long_buffers;		/* of LONG_BUFFER_SIZE */
 	struct id_source ids;
 	struct tally tally;
 	struct text line;			/* of a log record being made */

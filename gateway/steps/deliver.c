@@ -6,7 +6,8 @@
 #include "gateway/request/request.h"
 #include "gateway/request/source.h"
 
-#define PIECES_PER_RUN 32 /* of an answer, about a megabyte */
+#define PIECES_PER_RUN 32
+#define BYTES_PER_RUN (1u << 20) /* of an answer */
 
 static void
 begin(struct request *req)
@@ -93,11 +94,13 @@ step_deliver(struct request *req)
 {
 	enum step_rc rc, piece;
 	unsigned pieces;
+	uint64_t bytes;
 
 	if (!req->answer_began)
 		begin(req);
+	bytes = 0;
 	for (pieces = 0;; pieces++) {
-		if (pieces == PIECES_PER_RUN) {
+		if (pieces == PIECES_PER_RUN || bytes >= BYTES_PER_RUN) {
 			conn_yield(req->conn);
 			return (STEP_WAIT);
 		}
@@ -114,6 +117,7 @@ step_deliver(struct request *req)
 			source_used(req);
 		req->piece_out = false;
 		req->answer_bytes += req->piece_bytes;
+		bytes += req->piece_bytes;
 		req->piece_bytes = 0;
 		if (piece != STEP_NEXT)
 			return (piece);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Bodies stream both ways with back-pressure: memory stays flat."""
 import hashlib
+import socket
 import threading
 
 import pytest
@@ -83,6 +84,24 @@ def test_slow_reader_does_not_grow_memory(gw, org):
         assert gw.rss() - before < SLACK
         assert len(connection.response().body) == BIG
     assert gw.rss() - before < SLACK
+
+
+def test_more_slow_readers_than_large_buffers(gateway, origin):
+    """There are 64 for a worker; who comes later gets the same bytes in small pieces."""
+    size = 3 * MIB
+    gw = gateway(threads=1, timeouts={"send_idle": "60s"},
+                 policies={"default": {"mode": "off"}})
+    origin.on("/big", lambda exchange: pour(exchange, size))
+    before = gw.rss()
+    slow = [gw.connect(rcvbuf=16384) for _ in range(66)]
+    for connection in slow:
+        connection.send(request("GET", "/big"))
+    origin.wait(len(slow))
+    assert gw.rss() - before < 64 * 0.25 * MIB + SLACK
+    for connection in slow:
+        with connection:        # no longer slow
+            connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, MIB)
+            assert connection.response().body == PIECE * (size // len(PIECE))
 
 
 def stalled(progress):

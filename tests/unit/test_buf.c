@@ -68,6 +68,12 @@ test_pool(void **state)
 	buf_take(pool, &b[0]);
 	assert_int_equal(buf_len(&b[0]), 0);
 	assert_int_equal(buf_room(&b[0]), 4096);
+	/* As many as one wants out at most. */
+	assert_false(buf_try(pool, &b[1], 1));
+	assert_null(b[1].mem);
+	assert_true(buf_try(pool, &b[0], 1));
+	assert_true(buf_try(pool, &b[1], 2));
+	buf_give(pool, &b[1]);
 	buf_give(pool, &b[0]);
 	buf_give(pool, &b[0]);
 	buf_pool_free(&pool);
