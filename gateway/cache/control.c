@@ -170,7 +170,8 @@ take_argument(struct cache_control *c, const struct directive *d, enum side side
 	take_seconds(c, d, seconds);
 }
 
-static void
+/* False when it is no directive that is known. */
+static bool
 take_element(struct cache_control *c, enum side side, struct span element)
 {
 	const struct directive *d;
@@ -182,12 +183,13 @@ take_element(struct cache_control *c, enum side side, struct span element)
 		end++;
 	d = find_directive(span_cut(element, 0, end), side);
 	if (d == NULL)
-		return;
+		return (false);
 	if (end < element.n && element.p[end] == '=')
 		argument = span_cut(element, end + 1, element.n);
 	else if (end < element.n)
 		argument = span_cut(element, end, element.n); /* no number, no list */
 	take_argument(c, d, side, argument);
+	return (true);
 }
 
 static bool
@@ -202,7 +204,7 @@ take_lines(struct cache_control *c, enum side side, const struct http_fields *f)
 		list = (struct cache_list){ .rest = value };
 		while (cache_list_next(&list, &element)) {
 			any = true;
-			take_element(c, side, element);
+			(void)take_element(c, side, element);
 		}
 	}
 	return (any);
@@ -284,6 +286,56 @@ control_targeted(struct cache_control *c, const struct http_fields *f)
 	return (true);
 }
 
+/* --- Surrogate-Control --------------------------------------------------- */
+
+/* Is one of the targets behind a directive Yett? `targets_r`: there are any. */
+static bool
+is_for_us(struct span parameters, bool *targets_r)
+{
+	struct span target;
+
+	*targets_r = false;
+	while (span_split(&parameters, ';', &target)) {
+		*targets_r = true;
+		if (span_eq_nocase(span_trim(target), SPAN(CACHE_SURROGATE)))
+			return (true);
+	}
+	return (false);
+}
+
+/* Takes the directives for Yett alone, or else those for everybody; false when there
+ * is none that it knows. */
+static bool
+take_surrogate(struct cache_control *c, const struct http_fields *f, bool alone)
+{
+	struct cache_list list;
+	struct span value, element, directive;
+	bool any = false, targets, ours;
+	uint32_t at = 0;
+
+	while (cache_next_line(f, HTTP_SURROGATE_CONTROL, SPAN_NONE, &at, &value)) {
+		list = (struct cache_list){ .rest = value };
+		while (cache_list_next(&list, &element)) {
+			if (!span_split(&element, ';', &directive))
+				continue;
+			ours = is_for_us(element, &targets);
+			if (alone ? ours : !targets)
+				any |= take_element(c, SIDE_ANSWER, span_trim(directive));
+		}
+	}
+	return (any);
+}
+
+static bool
+control_surrogate(struct cache_control *c, const struct http_fields *f)
+{
+	if (f->count[HTTP_SURROGATE_CONTROL] == 0 ||
+	    (!take_surrogate(c, f, true) && !take_surrogate(c, f, false)))
+		return (false);
+	c->targeted = true;
+	return (true);
+}
+
 /* --- what others use ----------------------------------------------------- */
 
 void
@@ -293,7 +345,8 @@ cache_control_answer(struct cache_control *control_r, const struct http_fields *
 	if (control_targeted(control_r, f))
 		return;
 	control_init(control_r);
-	take_lines(control_r, SIDE_ANSWER, f);
+	if (!control_surrogate(control_r, f))
+		take_lines(control_r, SIDE_ANSWER, f);
 }
 
 void
@@ -343,12 +396,17 @@ cache_expires(const struct http_fields *f, int64_t now_s, int64_t *expires_s_r)
 int64_t
 cache_age_field(const struct http_fields *f)
 {
-	struct span rest = http_fields_value(f, HTTP_AGE), first;
+	struct span rest = http_fields_value(f, HTTP_AGE), first, other;
 	int64_t seconds;
 
-	if (!span_split(&rest, ',', &first) ||
-	    !cache_delta_seconds(span_trim(first), &seconds))
+	if (f->count[HTTP_AGE] == 0)
 		return (0);
+	if (f->count[HTTP_AGE] > 1 || !span_split(&rest, ',', &first) ||
+	    !cache_delta_seconds(span_trim(first), &seconds))
+		return (CACHE_SECONDS_MAX);
+	while (span_split(&rest, ',', &other))
+		if (span_eq(span_trim(other), span_trim(first)))
+			return (CACHE_SECONDS_MAX);
 	return (seconds);
 }
 

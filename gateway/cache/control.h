@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* gateway/cache/control.h - what requests and answers say about caching: the
- * directives of Cache-Control (RFC 9111 5.2), of CDN-Cache-Control (RFC 9213), and
- * Expires, Age, Date, Pragma, Surrogate-Key. What contradicts itself or can't be
- * read is taken as the strictest that it could mean. Pure functions, linear in the
- * bytes of the fields; spans point into the fields given. */
+ * directives of Cache-Control (RFC 9111 5.2), of CDN-Cache-Control (RFC 9213), of
+ * Surrogate-Control (W3C note "Edge Architecture Specification"), and Expires, Age,
+ * Date, Pragma, Surrogate-Key. What contradicts itself or can't be read is taken as
+ * the strictest that it could mean. Pure functions, linear in the bytes of the
+ * fields; spans point into the fields given. */
 #ifndef YETT_CACHE_CONTROL_H
 #define YETT_CACHE_CONTROL_H
 
@@ -41,12 +42,19 @@ struct cache_control {
 	 * sense (Content-Type, Vary ...) make it the unqualified form. */
 	struct span names[CACHE_NAMES_MAX];
 	unsigned n_names;
-	bool targeted;			/* it is from CDN-Cache-Control */
+	bool targeted;			/* it is from CDN-Cache-Control or
+					 * Surrogate-Control */
 };
+
+/* The device token of Surrogate-Capability, which names Yett to the origin: directives
+ * of Surrogate-Control with another one behind them ("max-age=5;other") are not ours,
+ * and those with ours come before those without any. */
+#define CACHE_SURROGATE	"yett"
 
 /* Of an answer: CDN-Cache-Control when it is there, a valid dictionary and not
  * empty; then Cache-Control and Expires are not looked at (RFC 9213 2.2). Else
- * Cache-Control. Pragma means nothing in an answer (RFC 9111 5.4). */
+ * Surrogate-Control when it has a directive for us that is known; no more then, too.
+ * Else Cache-Control. Pragma means nothing in an answer (RFC 9111 5.4). */
 void cache_control_answer(struct cache_control *control_r, const struct http_fields *);
 /* Of a request: Cache-Control; Pragma: no-cache only where there is none. */
 void cache_control_request(struct cache_control *control_r, const struct http_fields *);
@@ -63,7 +71,9 @@ cache_control_has(const struct cache_control *control, unsigned directives)
 bool cache_date(const struct http_fields *, int64_t now_s, int64_t *date_s_r);
 /* Expires: false when absent. Several: the earliest. No date: INT64_MIN, long past. */
 bool cache_expires(const struct http_fields *, int64_t now_s, int64_t *expires_s_r);
-/* First member of the first Age; 0 when absent or no number (RFC 9111 5.1). */
+/* Age; 0 when absent. Of a list the first member counts (RFC 9111 5.1). What is no
+ * number, what came on several lines, and a list that says the same twice were put
+ * together by nobody who knows the age: CACHE_SECONDS_MAX, too old for all. */
 int64_t cache_age_field(const struct http_fields *);
 
 /* Tags of Surrogate-Key, for purging: words between blanks, in all its lines. */

@@ -236,16 +236,12 @@ cache_judge(struct cache_life *life_r, const struct cache_rules *rules,
 bool
 cache_field_is_kept(const struct cache_control *control, const struct http_field *field)
 {
-	static const struct span ours[] = { { "surrogate-control", 17 },
-		{ "proxy-authentication-info", 25 } };
-	size_t i;
-
 	if (field->hop_by_hop || field->id == HTTP_AGE || field->id == HTTP_SET_COOKIE ||
-	    field->id == HTTP_SURROGATE_KEY)
+	    field->id == HTTP_SURROGATE_CONTROL || field->id == HTTP_SURROGATE_KEY)
 		return (false);
-	for (i = 0; field->id == HTTP_OTHER && i < sizeof(ours) / sizeof(ours[0]); i++)
-		if (span_eq_nocase(field->name, ours[i]))
-			return (false);
+	if (field->id == HTTP_OTHER &&
+	    span_eq_nocase(field->name, SPAN("proxy-authentication-info")))
+		return (false);
 	return (!cache_control_names(control, field->name));
 }
 

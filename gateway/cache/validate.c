@@ -231,9 +231,35 @@ cache_freshened(bool *chosen_r, const struct cache_validators *stored, unsigned 
 	return (1);
 }
 
+/* Another parameter, as a charset, of the same type? Of several nobody knows which
+ * one counts. */
+static bool
+is_same_type(const struct http_fields *stored, const struct http_fields *fresh)
+{
+	struct span kept = http_fields_value(stored, HTTP_CONTENT_TYPE);
+	struct span type = http_fields_value(fresh, HTTP_CONTENT_TYPE), name, other;
+
+	return (stored->count[HTTP_CONTENT_TYPE] == 1 &&
+		fresh->count[HTTP_CONTENT_TYPE] == 1 &&
+		span_index(type, ',') == SIZE_MAX && span_split(&type, ';', &name) &&
+		span_split(&kept, ';', &other) &&
+		span_eq_nocase(span_trim(name), span_trim(other)));
+}
+
+/* Sums of the content: it stays. */
+static bool
+is_digest(struct span name)
+{
+	return (span_eq_nocase(name, SPAN("content-md5")) ||
+		span_eq_nocase(name, SPAN("content-digest")) ||
+		span_eq_nocase(name, SPAN("repr-digest")) ||
+		span_eq_nocase(name, SPAN("digest")));
+}
+
 /* May a 304 bring this field into what is stored? */
 static bool
-may_update(const struct http_field *field, const struct http_fields *stored)
+may_update(const struct http_field *field, const struct http_fields *stored,
+    const struct http_fields *fresh)
 {
 	if (field->hop_by_hop)
 		return (false);
@@ -241,8 +267,9 @@ may_update(const struct http_field *field, const struct http_fields *stored)
 	case HTTP_CONTENT_ENCODING:
 	case HTTP_CONTENT_LENGTH:
 	case HTTP_CONTENT_RANGE:
-	case HTTP_CONTENT_TYPE:
 	case HTTP_SET_COOKIE: return (false);
+	case HTTP_CONTENT_TYPE: return (is_same_type(stored, fresh));
+	case HTTP_OTHER: return (!is_digest(field->name));
 	/* a weak etag for the strong one of the content kept, another secondary key */
 	case HTTP_ETAG:
 	case HTTP_VARY: return (stored->count[field->id] == 0);
@@ -260,7 +287,8 @@ is_replaced(const struct http_field *field, const struct http_fields *stored,
 	if (field->id != HTTP_OTHER && fresh->count[field->id] == 0)
 		return (false);
 	for (i = 0; i < fresh->n; i++)
-		if (fresh->v[i].id == field->id && may_update(&fresh->v[i], stored) &&
+		if (fresh->v[i].id == field->id &&
+		    may_update(&fresh->v[i], stored, fresh) &&
 		    (field->id != HTTP_OTHER ||
 			span_eq_nocase(fresh->v[i].name, field->name)))
 			return (true);
@@ -278,7 +306,7 @@ cache_merge(struct http_fields *merged_r, const struct http_fields *stored,
 		    !http_fields_add(merged_r, stored->v[i].name, stored->v[i].value))
 			return (false);
 	for (i = 0; i < fresh->n; i++)
-		if (may_update(&fresh->v[i], stored) &&
+		if (may_update(&fresh->v[i], stored, fresh) &&
 		    !http_fields_add(merged_r, fresh->v[i].name, fresh->v[i].value))
 			return (false);
 	return (true);

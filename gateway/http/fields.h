@@ -49,6 +49,8 @@
 	F(REFERER, "referer")						\
 	F(SERVER, "server")						\
 	F(SET_COOKIE, "set-cookie")					\
+	F(SURROGATE_CAPABILITY, "surrogate-capability")			\
+	F(SURROGATE_CONTROL, "surrogate-control")			\
 	F(SURROGATE_KEY, "surrogate-key")				\
 	F(TE, "te")							\
 	F(TRAILER, "trailer")						\

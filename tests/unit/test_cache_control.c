@@ -238,6 +238,53 @@ targeted(void **state)
 }
 
 static void
+surrogates(void **state)
+{
+	static const struct row rows[] = {
+		{ "Surrogate-Control: max-age=60\nCache-Control: no-store",
+		    "cdn max-age=60", "wins" },
+		{ "Surrogate-Control: no-store\nCache-Control: max-age=60",
+		    "cdn no-store", "wins" },
+		{ "Surrogate-Control: no-store\nCDN-Cache-Control: max-age=60",
+		    "cdn max-age=60", "but not over what the RFC has" },
+		{ "Surrogate-Control: max-age=60\nCDN-Cache-Control: &", "cdn max-age=60",
+		    "unless that is none" },
+		{ "Surrogate-Control: foobar, MaX-aGe=60", "cdn max-age=60",
+		    "as a list" },
+		{ "Surrogate-Control: max-age=60;yett", "cdn max-age=60", "ours" },
+		{ "Surrogate-Control: max-age=60 ; a; YETT", "cdn max-age=60",
+		    "ours too" },
+		{ "Surrogate-Control: max-age=60;other\nCache-Control: private",
+		    "private", "another's: as if it was not there" },
+		{ "Surrogate-Control: max-age=60;yet, max-age=70;yetti\nCache-Control: "
+		  "private",
+		    "private", "others'" },
+		{ "Surrogate-Control: no-store, max-age=60;yett", "cdn max-age=60",
+		    "ours before all's" },
+		{ "Surrogate-Control: max-age=60;yett\nSurrogate-Control: no-store",
+		    "cdn max-age=60", "on another line, too" },
+		{ "Surrogate-Control: no-store, max-age=60;other", "cdn no-store",
+		    "all's, where there is nothing of ours" },
+		{ "Surrogate-Control: foo;yett, max-age=60", "cdn max-age=60",
+		    "nothing known of ours" },
+		{ "Surrogate-Control: content=\"ESI/1.0\"\nCache-Control: max-age=1",
+		    "max-age=1", "says nothing of storing" },
+		{ "Surrogate-Control: max-age=60, content=\"a,no-store;b\"",
+		    "cdn max-age=60", "quoted" },
+		{ "Surrogate-Control:\nCache-Control: max-age=1", "max-age=1", "empty" },
+		{ "Surrogate-Control: ;;,;yett\nCache-Control: max-age=1", "max-age=1",
+		    "no directives" },
+		{ "Surrogate-Control: max-age=60+30", "cdn max-age=0", "no number" },
+		{ "Surrogate-Control: max-age =60", "cdn max-age=0", "blank before =" },
+		{ "Surrogate-Control: max-age", "cdn max-age=0", "no value" },
+		{ "Surrogate-Control: max-age;yett=60", "", "another's" },
+	};
+
+	(void)state;
+	check(rows, COUNT(rows), cache_control_answer);
+}
+
+static void
 requests(void **state)
 {
 	static const struct row rows[] = {
@@ -296,12 +343,17 @@ ages(void **state)
 		{ "Age: 99999999999999999999", CACHE_SECONDS_MAX },
 		{ "Age: 5, 9", 5 },
 		{ "Age: 5, x", 5 },
-		{ "Age: x, 5", 0 },
-		{ "Age: 5\nAge: 9", 5 },
-		{ "Age: -5", 0 },
-		{ "Age: 5.5", 0 },
-		{ "Age: \"5\"", 0 },
-		{ "Age:", 0 },
+		{ "Age: 0,9", 0 },
+		{ "Age: x, 5", CACHE_SECONDS_MAX },
+		{ "Age: 5;a=1", CACHE_SECONDS_MAX },
+		{ "Age: 0, 0", CACHE_SECONDS_MAX },
+		{ "Age: 5, 9 ,5", CACHE_SECONDS_MAX },
+		{ "Age: 5\nAge: 9", CACHE_SECONDS_MAX },
+		{ "Age: 0\nAge: 0", CACHE_SECONDS_MAX },
+		{ "Age: -5", CACHE_SECONDS_MAX },
+		{ "Age: 5.5", CACHE_SECONDS_MAX },
+		{ "Age: \"5\"", CACHE_SECONDS_MAX },
+		{ "Age:", CACHE_SECONDS_MAX },
 	};
 	struct rig_fields rig;
 	size_t i;
@@ -398,6 +450,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(answers),
 		cmocka_unit_test(targeted),
+		cmocka_unit_test(surrogates),
 		cmocka_unit_test(requests),
 		cmocka_unit_test(names),
 		cmocka_unit_test(ages),
