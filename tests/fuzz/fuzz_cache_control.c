@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Cache-Control, CDN-Cache-Control and the verdict on an answer: the same bytes with a
+/* Cache-Control, CDN-Cache-Control, Surrogate-Control, Age and the verdict on an answer: the same bytes with a
  * further directive that is stricter never make an answer last longer, and nothing
  * that stands before no-store hides it. */
 #include "config.h"
@@ -143,6 +143,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		    &control, make(&a, SPAN("CDN-Cache-Control"), value, SPAN_NONE));
 		check_control(&control, value);
 		check_judged(&a.f);
+		cache_control_answer(
+		    &control, make(&a, SPAN("Surrogate-Control"), value, SPAN_NONE));
+		check_control(&control, value);
+		check_judged(&a.f);
+		check_seconds(cache_age_field(make(&a, SPAN("Age"), value, value)));
+		check_judged(make(&a, SPAN("Age"), value, SPAN_NONE));
 	}
 	free(copy);
 	return (0);
