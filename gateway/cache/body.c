@@ -87,21 +87,29 @@ add_piece(struct cache_body *body, size_t want)
 	return (true);
 }
 
+/* How much to ask for, when `n` bytes in all are needed. */
+static uint64_t
+wanted(const struct cache_body *body, uint64_t n)
+{
+	uint64_t need = n - body->room, left, want = need;
+
+	/* What comes unannounced, goes on: as much again. */
+	if (body->length == CACHE_LENGTH_UNKNOWN && need < body->room) {
+		left = body->store->max_object - body->room;
+		want = body->room < left ? body->room : left;
+	}
+	if (want < need)
+		want = need;
+	return (want < PIECE_MAX ? want : PIECE_MAX);
+}
+
 /* Room for `n` bytes in all. */
 static bool
 make_room(struct cache_body *body, uint64_t n)
 {
-	uint64_t want;
-
-	while (body->room < n) {
-		want = n - body->room;
-		/* What comes unannounced, goes on. */
-		if (body->length == CACHE_LENGTH_UNKNOWN && want < body->room)
-			want =
-			    2 * body->room > body->store->max_object ? want : body->room;
-		if (!add_piece(body, want < PIECE_MAX ? (size_t)want : PIECE_MAX))
+	while (body->room < n)
+		if (!add_piece(body, (size_t)wanted(body, n)))
 			return (false);
-	}
 	return (true);
 }
 

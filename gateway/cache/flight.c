@@ -32,7 +32,7 @@ struct flight {
 	/* Set once, under both locks: */
 	struct cache_object *object; /* landed */
 	bool ended;
-	int64_t purged_us; /* one of its tags was, when it landed; else INT64_MIN */
+	int64_t purged_us; /* one of its tags was, when it landed; else INT64_MAX */
 };
 
 /* The leader's, or a follower's. */
@@ -284,7 +284,7 @@ depart(struct cache_flight *lead, void *memory, const struct cache_question *q,
 	flight->vary_names = put_text(&at, known->names);
 	flight->vary_key = put_text(&at, known->vary_key);
 	flight->started_us = lead->joined_us;
-	flight->purged_us = INT64_MIN;
+	flight->purged_us = INT64_MAX;
 	flight->waited.lock = store_waiters(store, flight);
 	flight->waited.ref = waited_ref;
 	flight->waited.unref = waited_unref;
@@ -425,8 +425,8 @@ cache_flight_news(struct cache_flight *self, struct cache_object **object_r)
 	*object_r = NULL;
 	lock_take(flight->waited.lock);
 	if (flight->object != NULL && !is_cut(flight->object) &&
-	    self->joined_us > flight->purged_us) {
-		/* Not so: it was asked for before the purge, the follower came after. */
+	    self->joined_us <= flight->purged_us) {
+		/* Not so where the follower came after a purge: it was asked for before. */
 		*object_r = cache_object_ref(flight->object);
 		news = CACHE_NEWS_LANDED;
 	} else if (flight->object != NULL || flight->ended) {

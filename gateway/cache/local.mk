@@ -23,8 +23,10 @@ gateway_cache_libcache_a_SOURCES = \
 
 if HAVE_CMOCKA
 check_PROGRAMS += \
+	tests/unit/test_cache_body \
 	tests/unit/test_cache_control \
 	tests/unit/test_cache_date \
+	tests/unit/test_cache_flight \
 	tests/unit/test_cache_freshness \
 	tests/unit/test_cache_key \
 	tests/unit/test_cache_range \
@@ -48,6 +50,12 @@ tests_unit_test_cache_status_SOURCES = tests/unit/test_cache_status.c
 tests_unit_test_cache_status_LDADD = $(CACHE_TEST_LIBS)
 CACHE_STORE_LIBS = gateway/cache/libcache.a gateway/http/libhttp.a \
 	gateway/loop/libloop.a gateway/base/libbase.a $(EV_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_cache_body_SOURCES = tests/unit/test_cache_body.c \
+	tests/unit/store_rig.h tests/unit/cache_rig.h
+tests_unit_test_cache_body_LDADD = $(CACHE_STORE_LIBS)
+tests_unit_test_cache_flight_SOURCES = tests/unit/test_cache_flight.c \
+	tests/unit/store_rig.h tests/unit/cache_rig.h
+tests_unit_test_cache_flight_LDADD = $(CACHE_STORE_LIBS)
 tests_unit_test_cache_store_SOURCES = tests/unit/test_cache_store.c \
 	tests/unit/store_rig.h tests/unit/cache_rig.h
 tests_unit_test_cache_store_LDADD = $(CACHE_STORE_LIBS)
