@@ -59,7 +59,8 @@ stream_read(struct stream *s, void *to, size_t size, size_t *n_r)
 	return (s->ops->read(s, to, size, n_r));
 }
 
-/* On STREAM_OK *n_r >= 1 bytes of the vector were taken. After a WANT the
+/* On STREAM_OK *n_r >= 1 bytes of the vector were taken; where that is not all, the
+ * rest is given at once, since what was taken may wait for it. After a WANT the
  * same bytes are given again, at any address, possibly with more behind. */
 static inline enum stream_rc
 stream_write(struct stream *s, const struct iovec *iov, int count, size_t *n_r)

@@ -43,6 +43,7 @@ struct tls_stream {
 	bool eof; /* the socket's end was seen */
 	bool starved; /* what OpenSSL holds is no whole record */
 	bool finished;
+	bool more; /* another record follows at once */
 };
 
 static struct tls_stream *
@@ -84,7 +85,8 @@ bio_write(BIO *bio, const char *from, int n)
 
 	BIO_clear_retry_flags(bio);
 	do {
-		sent = send(t->stream.fd, from, (size_t)n, MSG_NOSIGNAL);
+		sent = send(t->stream.fd, from, (size_t)n,
+		    MSG_NOSIGNAL | (t->more ? MSG_MORE : 0));
 	} while (sent < 0 && errno == EINTR);
 	if (sent < 0 && errno == EAGAIN) {
 		BIO_set_retry_write(bio);
@@ -343,6 +345,20 @@ next_record(const struct iovec *iov, int count, char scratch[RECORD_MAX], size_t
 	return (scratch);
 }
 
+/* Is there anything behind the first `n` bytes? */
+static bool
+has_more(const struct iovec *iov, int count, size_t n)
+{
+	int i;
+
+	for (i = 0; i < count; i++) {
+		if (iov[i].iov_len > n)
+			return (true);
+		n -= iov[i].iov_len;
+	}
+	return (false);
+}
+
 /* One record a call, so that a WANT always means that nothing was taken: the
  * record that OpenSSL then holds is the very bytes that come again. */
 static enum stream_rc
@@ -352,6 +368,7 @@ tls_write(struct stream *s, const struct iovec *iov, int count, size_t *n_r)
 	char scratch[RECORD_MAX];
 	const void *record;
 	enum stream_rc rc;
+	int written;
 	size_t n;
 
 	*n_r = 0;
@@ -365,7 +382,11 @@ tls_write(struct stream *s, const struct iovec *iov, int count, size_t *n_r)
 	if (n == 0)
 		return (STREAM_OK);
 	ERR_clear_error();
-	if (SSL_write_ex(t->ssl, record, n, n_r) == 1) {
+	/* records of one piece leave the kernel together */
+	t->more = has_more(iov, count, n);
+	written = SSL_write_ex(t->ssl, record, n, n_r);
+	t->more = false;
+	if (written == 1) {
 		t->unsent = 0;
 		return (STREAM_OK);
 	}
