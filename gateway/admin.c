@@ -32,6 +32,8 @@ static const struct {
 	{ "ban.add", admin_ban_add },
 	{ "ban.lift", admin_ban_lift },
 	{ "ban.list", admin_ban_list },
+	{ "cache.purge", admin_cache_purge },
+	{ "cache.stats", admin_cache_stats },
 	{ "status", admin_status },
 };
 

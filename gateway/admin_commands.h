@@ -21,6 +21,8 @@ void admin_refuse(json_t *answer, const char *error);
 admin_command_f admin_status;	/* gateway/admin_status.c */
 /* gateway/admin_bans.c */
 admin_command_f admin_ban_list, admin_ban_add, admin_ban_lift;
+/* gateway/admin_cache.c */
+admin_command_f admin_cache_stats, admin_cache_purge;
 
 
 /* A command that has to find its answer out first: embedded in what does that. */

@@ -3,6 +3,7 @@ yett_SOURCES = \
 	gateway/cli/audit_search.c \
 	gateway/cli/audit_search.h \
 	gateway/cli/ban.c \
+	gateway/cli/cache.c \
 	gateway/cli/check.c \
 	gateway/cli/check.h \
 	gateway/cli/check_controls.c \
@@ -21,6 +22,7 @@ yett_SOURCES = \
 	gateway/admin.c \
 	gateway/admin.h \
 	gateway/admin_bans.c \
+	gateway/admin_cache.c \
 	gateway/admin_commands.h \
 	gateway/admin_limits.c \
 	gateway/admin_status.c \
@@ -33,6 +35,8 @@ yett_SOURCES = \
 	gateway/pipeline.h \
 	gateway/reload.c \
 	gateway/reload.h \
+	gateway/reload_cache.c \
+	gateway/reload_cache.h \
 	gateway/reload_controls.c \
 	gateway/reload_controls.h \
 	gateway/reload_headers.c \

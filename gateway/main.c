@@ -17,6 +17,7 @@ static const struct subcommand {
 	{ "explain", cli_explain,
 	    "tell why a request was refused, and what would let it pass" },
 	{ "ban", cli_ban, "list, add or lift bans" },
+	{ "cache", cli_cache, "figures of the cache, and purging it" },
 	{ "geo", cli_geo, "tell the country and network of addresses" },
 	{ "limit", cli_limit, "show one key of a rate limit, or let it start over" },
 	{ "schema", cli_schema,

@@ -100,6 +100,38 @@ put_requests(const struct control_view *view, struct text *out)
 }
 
 static void
+put_cache(const struct control_view *view, struct text *out)
+{
+	struct cache_figures figures;
+	struct tally tally;
+	unsigned i;
+
+	if (view->snap->cache == NULL)
+		return;
+	workers_tally(view->workers, &tally);
+	cache_store_figures(view->snap->cache, &figures);
+	head(out, "yett_cache_requests_total", "counter",
+	    "Requests where a cache is on, by what it did.");
+	for (i = 0; i < TALLY_CACHE; i++)
+		text_printf(out,
+		    "yett_cache_requests_total{result=\"%s\"} %" PRIuFAST64 "\n",
+		    tally_cache_texts[i], tally.cache[i]);
+	head(out, "yett_cache_bytes", "gauge", "Memory that stored answers take up.");
+	value(out, "yett_cache_bytes", figures.used);
+	head(out, "yett_cache_bytes_room", "gauge", "Memory that they may take up.");
+	value(out, "yett_cache_bytes_room", figures.memory);
+	head(out, "yett_cache_objects", "gauge", "Stored answers.");
+	value(out, "yett_cache_objects", figures.objects);
+	head(out, "yett_cache_inserted_total", "counter", "Answers stored.");
+	value(out, "yett_cache_inserted_total", figures.inserted);
+	head(out, "yett_cache_evicted_total", "counter", "Answers that gave way.");
+	value(out, "yett_cache_evicted_total", figures.evicted);
+	head(out, "yett_cache_refused_total", "counter",
+	    "Answers that there was no room for.");
+	value(out, "yett_cache_refused_total", figures.refused);
+}
+
+static void
 put_log(struct text *out, const char *name, const struct log_file *file)
 {
 	if (file == NULL)
@@ -347,6 +379,7 @@ make_page(struct metrics *m)
 	text_reset(&m->page);
 	put_process(m->view, &m->page);
 	put_requests(m->view, &m->page);
+	put_cache(m->view, &m->page);
 	put_logs(m->view, &m->page);
 	put_limits(m->view, &m->page);
 	put_keys(m->view, &m->page);

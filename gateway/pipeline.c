@@ -7,7 +7,7 @@
 #include "gateway/base/check.h"
 #include "gateway/request/request.h"
 
-enum { STEP_DELIVER = 9, STEP_LOG = 10, STEPS = 11 };
+enum { STEP_WAF_REQUEST = 6, STEP_DELIVER = 10, STEP_LOG = 11, STEPS = 12 };
 
 static step_f *const PIPELINE[STEPS] = {
 	step_identity,
@@ -16,14 +16,15 @@ static step_f *const PIPELINE[STEPS] = {
 	step_limit,
 	step_auth,
 	step_body,
-	step_waf_request,
+	[STEP_WAF_REQUEST] = step_waf_request,
+	step_cache,
 	step_fetch,
 	step_waf_response,
 	[STEP_DELIVER] = step_deliver,
 	[STEP_LOG] = step_log,
 };
 
-/* Jumps only forward: a refusal to its delivery, a lost client to the log. */
+/* Jumps only forward: a refusal or a stored answer to its delivery, a lost client to the log. */
 static void
 jump(struct request *req, unsigned step)
 {
@@ -35,11 +36,14 @@ bool
 pipeline_run(struct request *req)
 {
 	CHECK_OBJ(req, REQUEST_MAGIC);
+	/* the client's request has been through the controls */
+	if (req->caching.refresh)
+		jump(req, STEP_WAF_REQUEST);
 	while (req->step < STEPS) {
 		if (req->refusal.status != 0)
 			jump(req, STEP_DELIVER);
 		if (req->conn->gone) {
-			if (request_is_busy(req))
+			if (request_is_busy(req) || caching_goes_on(req))
 				return (false);
 			exchange_end(req, false);
 			jump(req, STEP_LOG);

@@ -9,6 +9,7 @@
 
 #include "gateway/base/check.h"
 #include "gateway/base/clock.h"
+#include "gateway/reload_cache.h"
 #include "gateway/reload_controls.h"
 #include "gateway/reload_headers.h"
 #include "gateway/reload_pages.h"
@@ -206,6 +207,7 @@ snapshot_new(struct conf *conf, bool with_logs, struct conf_problems *problems)
 	controls_settle(snap, problems);
 	headers_make(conf, snap->sites, problems);
 	pages_make(snap, problems);
+	caches_settle(snap, problems);
 	if (with_logs && problems->n == 0)
 		open_logs(snap, problems);
 	if (problems->n > 0)
@@ -224,6 +226,7 @@ snapshot_free(struct snapshot **snapshot)
 	if (snap == NULL)
 		return;
 	CHECK_OBJ(snap, SNAPSHOT_MAGIC);
+	caches_free(snap);
 	controls_free(snap);
 	headers_free(snap->conf, snap->sites);
 	pages_free(snap);

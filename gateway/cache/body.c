@@ -317,6 +317,12 @@ cache_body_bytes(const struct cache_body *body)
 	return (atomic_load(&body->bytes));
 }
 
+uint64_t
+cache_body_length(const struct cache_body *body)
+{
+	return (cache_body_is_complete(body) ? cache_body_bytes(body) : body->length);
+}
+
 /* WAIT: neither bytes nor an end. */
 static enum cache_body_rc
 look(struct cache_body *body, uint64_t offset, uint64_t end, struct span *piece_r)

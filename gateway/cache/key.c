@@ -4,6 +4,9 @@
 
 #include "gateway/cache/key.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "gateway/cache/list.h"
 
 enum cache_admission
@@ -122,6 +125,13 @@ cache_key_make(struct cache_key *key_r, struct text *t, const struct cache_secre
 	for (i = 0; i < 2; i++)
 		key_r->half[i] = hash_bytes(&secret->half[i], t->p, t->n);
 	return (true);
+}
+
+void
+cache_key_tag(const struct cache_key *key, char out[CACHE_KEY_TAG_MAX])
+{
+	(void)snprintf(out, CACHE_KEY_TAG_MAX, "=%016" PRIx64 "%016" PRIx64, key->half[0],
+	    key->half[1]);
 }
 
 struct cache_secret

@@ -68,4 +68,10 @@ bool cache_key_make(struct cache_key *key_r, struct text *, const struct cache_s
     const struct cache_target *, const struct cache_key_rules *);
 struct cache_secret cache_secret_random(void);
 
+/* The key as a tag (control.h), for answers whose keys have parts of the route's own:
+ * each form of an answer has a place of its own then, and this names them all. No
+ * origin can send it: the hash is keyed. */
+#define CACHE_KEY_TAG_MAX 34
+void cache_key_tag(const struct cache_key *, char out[CACHE_KEY_TAG_MAX]);
+
 #endif

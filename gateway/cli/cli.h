@@ -15,6 +15,7 @@ enum cli_exit {
 #define CLI_CONFIG_DEFAULT "/etc/yett/yett.yaml"
 
 int cli_run(int argc, char **argv);
+int cli_cache(int argc, char **argv);
 int cli_geo(int argc, char **argv);
 int cli_check(int argc, char **argv);
 int cli_schema(int argc, char **argv);

@@ -6,6 +6,7 @@
 
 #include "gateway/filter/pages.h"
 #include "gateway/http/write.h"
+#include "gateway/request/caching.h"
 #include "gateway/request/origin_choice.h"
 #include "gateway/request/request.h"
 
@@ -72,7 +73,8 @@ put_origin_fields(
 	for (i = 0; i < r->fields.n; i++) {
 		f = &r->fields.v[i];
 		if (f->hop_by_hop || f->id == HTTP_CONTENT_LENGTH ||
-		    f->id == HTTP_TRANSFER_ENCODING || !answer_keeps(req, f->name))
+		    f->id == HTTP_TRANSFER_ENCODING || !caching_field_is_sent(req, f) ||
+		    !answer_keeps(req, f->name))
 			continue;
 		http_put_field(head, f->name, f->value);
 	}
@@ -96,7 +98,7 @@ settle_framing(struct request *req)
 	const struct http_response *r;
 
 	r = req->response;
-	req->answer_bodyless = r->framing == H1_NO_BODY;
+	req->answer_bodyless = r->framing == H1_NO_BODY || req->http.is_head;
 	req->answer_chunked =
 	    (r->framing == H1_CHUNKED || r->framing == H1_UNTIL_CLOSE) &&
 	    req->http.minor > 0;
@@ -123,6 +125,7 @@ answer_head(struct request *req)
 	if (http_fields_get(&r->fields, HTTP_DATE) == NULL &&
 	    answer_keeps(req, SPAN("Date")))
 		put_date(req, head);
+	caching_put_fields(req, head);
 	put_ratelimit(req, head);
 	origin_choice_put_set_cookie(req, head);
 	text_put(head, SPAN("Via: 1.1 yett\r\n"));

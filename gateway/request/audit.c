@@ -464,6 +464,7 @@ access_record_json(struct text *out, const struct record *r, const struct mask *
 	json_pair_int(j, "duration_us", r->duration_us);
 	json_pair(j, "origin", span_of(r->origin));
 	json_pair_int(j, "origin_us", r->origin_us);
+	json_pair(j, "cache", span_of(r->cache));
 	json_pair_int(j, "waf_us", r->waf_us);
 	json_pair(j, "user_agent",
 	    masked_field(&w, SPAN("user-agent"), field_value(r, HTTP_USER_AGENT)));

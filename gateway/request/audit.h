@@ -43,6 +43,7 @@ struct record {
 	const char *node;
 	uint64_t sent_bytes;		/* body bytes to the client */
 	const char *origin;		/* "host:port", NULL: none was asked */
+	const char *cache;		/* what it did, NULL: it had no part */
 	int64_t origin_us, waf_us;	/* time waited for the origin, in the WAF */
 	bool aborted;			/* the client left before the end */
 };

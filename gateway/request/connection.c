@@ -29,12 +29,15 @@ conn_free(struct conn *c)
 		request_free(c->request);
 	loop_io_stop(&c->io);
 	loop_timer_stop(&c->timer);
-	if (c->cut)
-		stream_reset(&c->stream);
-	else
-		stream_close(&c->stream);
 	buf_give(w->buffers, &c->in);
-	connlimit_leave(w->limits, &c->counted);
+	if (c->stream == NULL)
+		w->n_refreshes--;
+	else
+		connlimit_leave(w->limits, &c->counted);
+	if (c->cut && c->stream != NULL)
+		stream_reset(&c->stream);
+	else if (c->stream != NULL)
+		stream_close(&c->stream);
 	TAILQ_REMOVE(&w->conns, c, link);
 	c->magic = 0;
 	free(c);
@@ -99,6 +102,35 @@ conn_new(struct worker *w, const struct entrance *entrance, const struct arrival
 	TAILQ_INSERT_TAIL(&w->conns, c, link);
 	conn_progress(c);
 	conn_run(c);
+}
+
+struct conn *
+conn_new_inner(const struct conn *like, struct span head)
+{
+	struct worker *w;
+	struct conn *c;
+
+	w = like->worker;
+	c = mem_zalloc(sizeof(*c));
+	c->magic = CONN_MAGIC;
+	c->worker = w;
+	c->entrance = like->entrance;
+	c->peer = like->peer;
+	c->local = like->local;
+	c->client = like->client;
+	c->proxied = like->proxied;
+	c->tls = like->tls;
+	c->has_tls = like->has_tls;
+	c->state = CONN_REQUEST;
+	loop_io_init(&c->io, w->loop, -1, conn_on_io, c);
+	loop_timer_init(&c->timer, w->loop, conn_on_timer, c);
+	TAILQ_INSERT_TAIL(&w->conns, c, link);
+	w->n_refreshes++;
+	buf_take(w->buffers, &c->in);
+	buf_put(&c->in, head.p, head.n);
+	c->deadline_us = clock_mono_us();
+	loop_timer_set(&c->timer, 0);
+	return (c);
 }
 
 void
@@ -172,7 +204,7 @@ conn_watch(struct conn *c)
 	struct buf *to;
 	enum stream_rc rc;
 
-	if (c->gone || !c->request->body_done)
+	if (c->gone || c->stream == NULL || !c->request->body_done)
 		return;
 	/* behind the last byte that came, wherever that is */
 	to = c->request->block.mem != NULL ? &c->request->block : &c->in;
@@ -496,7 +528,7 @@ state_after(struct conn *c, const struct request *req, bool again)
 {
 	if (again)
 		return (CONN_IDLE);
-	if (c->gone || c->cut || may_close_now(c, req))
+	if (c->gone || c->cut || c->stream == NULL || may_close_now(c, req))
 		return (CONN_CLOSED);
 	return (CONN_LINGER);
 }
@@ -510,7 +542,8 @@ advance_request(struct conn *c)
 	req = c->request;
 	if (!c->worker->run(req))
 		return (false);
-	again = req->keepalive && req->body_done && !req->cut && !c->gone;
+	again = req->keepalive && req->body_done && !req->cut && !c->gone &&
+		c->stream != NULL;
 	if (again)
 		keep_the_rest(c, req);
 	/* what did not get to its end must not look as if it had */
@@ -589,7 +622,8 @@ conn_run(struct conn *c)
 		c->deadline_us = clock_mono_us();
 		loop_timer_set(&c->timer, 0);
 	}
-	loop_io_want(&c->io, c->wants);
+	if (c->stream != NULL)
+		loop_io_want(&c->io, c->wants);
 }
 
 void

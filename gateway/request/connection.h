@@ -28,7 +28,7 @@ struct conn {
 	struct netaddr client;	/* the peer, or whom its PROXY header names */
 	struct netaddr counted;	/* in the limits; NETADDR_NONE: in the total only */
 	bool proxied;		/* a PROXY header named the client */
-	struct stream *stream;
+	struct stream *stream;	/* NULL: a request of our own, without a client */
 	struct loop_io io;
 	struct loop_timer timer;
 	int64_t deadline_us;	/* nearest of this run; 0: the timer means nothing */
@@ -50,6 +50,9 @@ struct conn {
 
 /* Takes what a listener accepted and counted. */
 void conn_new(struct worker *, const struct entrance *, const struct arrival *);
+/* For a request without a client that begins with `head`, in the place of `like`: no
+ * stream, and what is sent to it is dropped. It runs in the loop's next round. */
+struct conn *conn_new_inner(const struct conn *like, struct span head);
 /* Something happened: go on as far as possible. Frees the connection when it is
  * over. */
 void conn_run(struct conn *);

@@ -468,6 +468,21 @@ try_again(struct request *req, enum exchange_rc rc)
 	return (true);
 }
 
+void
+exchange_again(struct request *req)
+{
+	struct exchange *x;
+
+	x = &req->origin;
+	exchange_end(req, exchange_may_keep(req));
+	sender_reset(&x->out);
+	x->in_used = 0;
+	x->ask.fresh = x->got_byte = x->has_head = x->body_done = false;
+	x->touched = x->noted = false;
+	x->began = x->sent = x->deaf = x->last_chunk = false;
+	x->failure = NULL;
+}
+
 static enum exchange_rc
 wait_for_origin(struct request *req)
 {

@@ -65,6 +65,8 @@ struct exchange {
 void exchange_init(struct request *);
 /* Gives the connection back (`keep`), or closes it, or cancels the ask. */
 void exchange_end(struct request *, bool keep);
+/* The answer so far counts for nothing: a request without a body is sent anew. */
+void exchange_again(struct request *);
 /* Up to the response's head. */
 enum exchange_rc exchange_head(struct request *);
 /* The interim response was passed on. */

@@ -4,6 +4,11 @@ gateway_request_librequest_a_SOURCES = \
 	gateway/request/answer.h \
 	gateway/request/audit.c \
 	gateway/request/audit.h \
+	gateway/request/caching.c \
+	gateway/request/caching.h \
+	gateway/request/caching_body.c \
+	gateway/request/caching_inside.h \
+	gateway/request/caching_keep.c \
 	gateway/request/connection.c \
 	gateway/request/connection.h \
 	gateway/request/exchange.c \
@@ -12,6 +17,7 @@ gateway_request_librequest_a_SOURCES = \
 	gateway/request/origin_choice.h \
 	gateway/request/origin_head.c \
 	gateway/request/origin_head.h \
+	gateway/request/refresh.c \
 	gateway/request/request.c \
 	gateway/request/request.h \
 	gateway/request/sender.c \

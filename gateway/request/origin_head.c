@@ -5,6 +5,7 @@
 #include "gateway/request/origin_head.h"
 
 #include "gateway/http/write.h"
+#include "gateway/request/caching.h"
 #include "gateway/request/origin_choice.h"
 #include "gateway/request/request.h"
 
@@ -110,6 +111,26 @@ put_ours(
 		http_put_field(head, name, value);
 }
 
+/* Fields by which some frameworks are told another path than the one in the key. */
+static const struct span rewriters[] = { SPAN("x-original-url"), SPAN("x-rewrite-url") };
+
+/* A stored answer is for everybody: what the key does not have must not change it,
+ * and conditions and parts are answered from the whole. */
+static bool
+is_for_us(const struct request *req, const struct http_field *f)
+{
+	size_t i;
+
+	if (req->caching.place == NULL)
+		return (false);
+	for (i = 0; i < sizeof(rewriters) / sizeof(rewriters[0]); i++)
+		if (f->id == HTTP_OTHER && span_eq_nocase(f->name, rewriters[i]))
+			return (true);
+	return (caching_rewrites(req) &&
+		(f->id == HTTP_IF_NONE_MATCH || f->id == HTTP_IF_MODIFIED_SINCE ||
+		    f->id == HTTP_RANGE || f->id == HTTP_IF_RANGE));
+}
+
 static bool
 wants_plain_answer(const struct request *req)
 {
@@ -125,6 +146,27 @@ put_three(struct text *head, struct span a, struct span b, struct span c)
 	text_put(head, c);
 }
 
+/* The codings that a key tells apart, and no others: an answer in another one would be
+ * given to clients that can't read it. */
+static void
+put_codings(const struct request *req, struct text *head)
+{
+	unsigned codings;
+
+	codings = cache_codings(&req->http.fields, req->caching.place->vary.codings);
+	if (codings == 0)
+		return;
+	text_put(head, SPAN("Accept-Encoding:"));
+	if ((codings & CACHE_CODING_ZSTD) != 0)
+		text_puts(head, " zstd,");
+	if ((codings & CACHE_CODING_BR) != 0)
+		text_puts(head, " br,");
+	if ((codings & CACHE_CODING_GZIP) != 0)
+		text_puts(head, " gzip,");
+	head->n--;
+	text_put(head, SPAN("\r\n"));
+}
+
 static void
 put_client_fields(const struct request *req, struct text *head)
 {
@@ -137,18 +179,22 @@ put_client_fields(const struct request *req, struct text *head)
 	sticky = req->origin.sticky;
 	for (i = 0; i < fields->n; i++) {
 		f = &fields->v[i];
-		if (f->hop_by_hop || is_refused(req, f))
+		if (f->hop_by_hop || is_refused(req, f) || is_for_us(req, f))
 			continue;
 		if (f->id == HTTP_COOKIE && sticky.p != NULL) {
 			origin_choice_put_cookies(head, f->value, sticky);
 			continue;
 		}
 		if (f->id == HTTP_ACCEPT_ENCODING && wants_plain_answer(req))
-			continue;
+			if (f->id == HTTP_ACCEPT_ENCODING &&
+			    (wants_plain_answer(req) || req->caching.admitted))
+				continue;
 		put_ours(req, head, f->name, f->value);
 	}
 	if (wants_plain_answer(req))
 		text_put(head, SPAN("Accept-Encoding: identity\r\n"));
+	else if (req->caching.admitted)
+		put_codings(req, head);
 }
 
 static void
@@ -250,13 +296,16 @@ origin_head_write(struct request *req, struct text *head)
 	text_put(head, http->method);
 	text_putc(head, ' ');
 	text_put(head, http->target.asterisk ? SPAN("*") : http->target.path);
-	if (http->target.has_query) {
+	if (req->caching.admitted) {
+		(void)caching_put_query(req, head);
+	} else if (http->target.has_query) {
 		text_putc(head, '?');
 		text_put(head, http->target.query);
 	}
 	text_put(head, SPAN(" HTTP/1.1\r\n"));
 	http_put_field(head, SPAN("Host"), http->host_text);
 	put_client_fields(req, head);
+	caching_put_conditions(req, head);
 	put_via(req, head);
 	put_forwarded(req, head);
 	put_ours(req, head, SPAN("X-Request-Id"), span_of(req->id));

@@ -25,6 +25,8 @@ request_make(struct worker *w)
 	text_init(&req->answer, 4 * snap->limits.header_bytes + ARENA_EXTRA);
 	text_init(&req->page, ERROR_PAGE_BYTES_MAX + ARENA_EXTRA);
 	text_init(&req->origin.text, 4 * snap->limits.header_bytes + ARENA_EXTRA);
+	text_init(&req->caching.key, 2 * snap->limits.header_bytes);
+	text_init(&req->caching.scratch, 2 * snap->limits.header_bytes);
 	return (req);
 }
 
@@ -37,6 +39,8 @@ request_destroy(struct request *req)
 	text_free(&req->answer);
 	text_free(&req->page);
 	text_free(&req->origin.text);
+	text_free(&req->caching.key);
+	text_free(&req->caching.scratch);
 	free(req);
 }
 
@@ -54,6 +58,8 @@ request_clear(struct request *req)
 	req->answer = kept.answer;
 	req->page = kept.page;
 	req->origin.text = kept.origin.text;
+	req->caching.key = kept.caching.key;
+	req->caching.scratch = kept.caching.scratch;
 	arena_reset(req->arena);
 	text_reset(&req->answer);
 	text_reset(&req->page);
@@ -88,6 +94,7 @@ request_new(struct conn *c)
 	spool_init(&req->spool, w->loop, request_wake, req);
 	text_init(&req->held, 0);
 	exchange_init(req);
+	caching_init(req);
 	return (req);
 }
 
@@ -99,6 +106,7 @@ request_free(struct request *req)
 	CHECK_OBJ(req, REQUEST_MAGIC);
 	w = req->worker;
 	exchange_end(req, false);
+	caching_free(req);
 	if (req->take_state == TAKE_WAITS)
 		limiter_cancel(w->limiter, &req->take);
 	if (req->txn != NULL)
@@ -260,6 +268,8 @@ request_flush(struct request *req)
 	size_t before;
 
 	c = req->conn;
+	if (c->stream == NULL)
+		sender_reset(&req->out);
 	if (sender_is_empty(&req->out))
 		return (STEP_NEXT);
 	before = sender_bytes(&req->out);

@@ -6,6 +6,7 @@
 #define YETT_REQUEST_H
 
 #include "gateway/base/arena.h"
+#include "gateway/request/caching.h"
 #include "gateway/request/connection.h"
 #include "gateway/request/exchange.h"
 #include "gateway/request/sender.h"
@@ -97,6 +98,8 @@ struct request {
 	enum inspect_state inspect_state;
 	bool long_inspection;
 	int64_t waf_us;
+
+	struct caching caching;
 
 	struct exchange origin;
 	const char *origin_text;		/* whom it was asked of; NULL: nobody */

@@ -10,6 +10,7 @@
 #include "gateway/access/bans.h"
 #include "gateway/access/identity.h"
 #include "gateway/base/log.h"
+#include "gateway/cache/store.h"
 #include "gateway/conf/conf.h"
 #include "gateway/filter/changes.h"
 #include "gateway/filter/error_pages.h"
@@ -22,6 +23,14 @@
 #include "geo/geo.h"
 #include "ratelimit/limiter.h"
 #include "rules/waf.h"
+
+/* How a site or route uses the cache. */
+struct place_cache {
+	const struct conf_cache_use *conf;
+	struct cache_rules rules;
+	struct cache_key_rules key;		/* parts are each request's own */
+	struct cache_vary_rules vary;
+};
 
 /* What a site, or one of its routes, decided about its requests. */
 struct place {
@@ -43,6 +52,8 @@ struct place {
 	struct changes *request_changes, *response_changes;
 	bool owns_changes;			/* else the site's */
 	const struct error_pages *error_pages;	/* NULL: Yett's */
+	struct place_cache *cache;		/* NULL: nothing is kept */
+	bool owns_cache;			/* else the site's */
 };
 
 struct site_places {
@@ -77,6 +88,8 @@ struct snapshot {
 	struct error_pages **error_pages;	/* one per folder */
 	size_t n_error_pages;
 	struct bans *bans;
+	struct cache_store *cache;		/* NULL: no place uses it */
+	struct cache_secret cache_secret;
 	struct mask *mask;
 	struct h1_limits limits;
 	struct log_file *audit, *access;	/* NULL: off */

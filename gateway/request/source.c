@@ -4,11 +4,14 @@
 
 #include "gateway/request/source.h"
 
+#include "gateway/request/caching.h"
 #include "gateway/request/request.h"
 
 enum exchange_rc
 source_piece(struct request *req, struct span *piece_r)
 {
+	if (caching_has_body(req))
+		return (caching_piece(req, piece_r));
 	if (req->held_sent < req->held.n) {
 		*piece_r = span_cut(text_span(&req->held), req->held_sent, req->held.n);
 		req->held_sent = req->held.n;
@@ -20,11 +23,14 @@ source_piece(struct request *req, struct span *piece_r)
 void
 source_used(struct request *req)
 {
-	exchange_body_used(req);
+	if (caching_has_body(req))
+		caching_piece_used(req);
+	else
+		exchange_body_used(req);
 }
 
 bool
 source_is_done(const struct request *req)
 {
-	return (req->origin.body_done);
+	return (caching_has_body(req) ? caching_is_done(req) : req->origin.body_done);
 }

@@ -23,6 +23,7 @@ step_f step_limit;		/* rate limits */
 step_f step_auth;		/* user and password */
 step_f step_body;		/* takes in what the WAF wants of the body */
 step_f step_waf_request;	/* engine phases 1 and 2 */
+step_f step_cache;		/* an answer that is kept, or who asks for it */
 step_f step_fetch;		/* asks an origin, up to its response head */
 step_f step_waf_response;	/* engine phases 3 and 4 */
 step_f step_deliver;		/* answer or refusal page to the client */

@@ -10,6 +10,12 @@
 const char *const tally_reasons[TALLY_REASONS] = { "protocol", "method", "acl", "geo",
 	"ban", "limit", "auth", "waf", "body", "upstream", "other" };
 
+const char *const tally_cache_texts[TALLY_CACHE] = {
+#define TALLY_CACHE_TEXT(name, text) [TALLY_CACHE_##name] = (text),
+	TALLY_CACHES(TALLY_CACHE_TEXT)
+#undef TALLY_CACHE_TEXT
+};
+
 static void
 add(atomic_uint_fast64_t *count, uint64_t more)
 {
@@ -34,6 +40,12 @@ tally_add(struct tally *t, unsigned status, const char *reason, bool blocked)
 }
 
 void
+tally_add_cache(struct tally *t, enum tally_cache what)
+{
+	add(&t->cache[what], 1);
+}
+
+void
 tally_sum(struct tally *sum, const struct tally *more)
 {
 	unsigned i;
@@ -41,6 +53,9 @@ tally_sum(struct tally *sum, const struct tally *more)
 	for (i = 0; i < TALLY_CLASSES; i++)
 		add(&sum->answers[i],
 		    atomic_load_explicit(&more->answers[i], memory_order_relaxed));
+	for (i = 0; i < TALLY_CACHE; i++)
+		add(&sum->cache[i],
+		    atomic_load_explicit(&more->cache[i], memory_order_relaxed));
 	for (i = 0; i < TALLY_REASONS; i++) {
 		add(&sum->blocked[i],
 		    atomic_load_explicit(&more->blocked[i], memory_order_relaxed));

@@ -46,6 +46,7 @@ struct worker {
 	char date[CLOCK_HTTP_MAX];		/* for Date fields, */
 	int64_t date_second;			/* of this second */
 	TAILQ_HEAD(, conn) conns;
+	unsigned n_refreshes;			/* of stored answers, under way */
 	SLIST_HEAD(, request) spare;		/* freed requests, for reuse */
 	unsigned n_spare;
 	bool draining;

@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "gateway/request/answer.h"
+#include "gateway/request/caching.h"
 #include "gateway/request/request.h"
 #include "gateway/request/source.h"
 
@@ -15,6 +16,7 @@ begin(struct request *req)
 	conn_progress(req->conn);
 	req->answer_began = true;
 	if (req->refusal.status != 0) {
+		caching_refuse(req);
 		exchange_end(req, false);
 		answer_refusal(req);
 		req->answer_ended = true;
@@ -22,6 +24,7 @@ begin(struct request *req)
 	}
 	sender_put(&req->out, text_span(&req->answer));
 	req->answer_ended = req->answer_bodyless;
+	caching_publish(req);
 }
 
 static void
@@ -85,7 +88,11 @@ next_piece(struct request *req)
 static void
 meanwhile(struct request *req)
 {
-	if (req->origin.conn != NULL && !req->answer_ended)
+	if (req->origin.conn == NULL || req->answer_ended)
+		return;
+	if (req->caching.writes)
+		caching_take_on(req);
+	else
 		exchange_send_on(req);
 }
 
@@ -123,6 +130,13 @@ step_deliver(struct request *req)
 			return (piece);
 		if (req->answer_ended)
 			break;
+	}
+	/* a client that asked for a part does not end what is stored whole */
+	if (req->caching.writes && !req->cut) {
+		caching_take_on(req);
+		conn_watch(req->conn);
+		if (req->caching.writes)
+			return (STEP_WAIT);
 	}
 	exchange_end(req, exchange_may_keep(req));
 	return (STEP_NEXT);

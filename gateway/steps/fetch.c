@@ -3,11 +3,14 @@
 #include "config.h"
 
 #include "gateway/request/answer.h"
+#include "gateway/request/caching.h"
 #include "gateway/request/request.h"
 
 static enum step_rc
 refuse_upstream(struct request *req, uint16_t status)
 {
+	if (caching_serve_stale(req))
+		return (STEP_REPLY);
 	return (request_refuse(req, status, "upstream", exchange_error(req)));
 }
 
@@ -32,6 +35,11 @@ step_fetch(struct request *req)
 		case EXCHANGE_INTERIM: pass_interim(req); continue;
 		case EXCHANGE_WAIT: conn_watch(req->conn); return (STEP_WAIT);
 		case EXCHANGE_OK:
+			switch (caching_keep(req)) {
+			case CACHING_AGAIN: exchange_again(req); continue;
+			case CACHING_SERVED: return (STEP_REPLY);
+			case CACHING_PASS: break;
+			}
 			req->response = &req->origin.response;
 			return (STEP_NEXT);
 		case EXCHANGE_REFUSED: return (STEP_REPLY);

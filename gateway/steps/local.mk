@@ -3,6 +3,7 @@ gateway_steps_libsteps_a_SOURCES = \
 	gateway/steps/access.c \
 	gateway/steps/auth.c \
 	gateway/steps/body.c \
+	gateway/steps/cache.c \
 	gateway/steps/deliver.c \
 	gateway/steps/fetch.c \
 	gateway/steps/identity.c \

@@ -136,9 +136,12 @@ enum step_rc
 step_log(struct request *req)
 {
 	struct record_limit limit;
+	enum tally_cache cache;
 	struct record record;
 	int64_t began;
 
+	if (req->caching.refresh)
+		return (STEP_NEXT);
 	if (req->txn != NULL && req->verdict != NULL) {
 		began = clock_mono_us();
 		req->verdict = waf_finish(req->txn, req->answer_status);
@@ -147,6 +150,11 @@ step_log(struct request *req)
 	memset(&record, 0, sizeof(record));
 	fill_record(req, &record);
 	record.limit = fill_limit(req, &limit);
+	cache = caching_outcome(req);
+	if (cache != TALLY_CACHE) {
+		record.cache = tally_cache_texts[cache];
+		tally_add_cache(&req->worker->tally, cache);
+	}
 	write_records(req, &record);
 	tally_add(&req->worker->tally, record.status, record.reason, record.blocked);
 	count_refusal(req);

@@ -3,8 +3,16 @@
 #include "config.h"
 
 #include "gateway/request/answer.h"
+#include "gateway/request/caching.h"
 #include "gateway/request/request.h"
 #include "gateway/request/waf_call.h"
+
+static void
+give_head(struct request *req)
+{
+	caching_settle(req);
+	answer_head(req);
+}
 
 /* The head's spans go stale once body bytes are read: all that looks at them
  * does so here. */
@@ -17,7 +25,7 @@ inspect_head(struct request *req)
 	r = req->response;
 	req->hold = HOLD_DONE;
 	if (req->txn == NULL) {
-		answer_head(req);
+		give_head(req);
 		return (req->refusal.status != 0 ? STEP_REPLY : STEP_NEXT);
 	}
 	began = clock_mono_us();
@@ -26,7 +34,7 @@ inspect_head(struct request *req)
 	req->waf_us += clock_mono_us() - began;
 	if (waf_call_judge(req) != STEP_NEXT)
 		return (STEP_REPLY);
-	answer_head(req);
+	give_head(req);
 	if (req->refusal.status != 0)
 		return (STEP_REPLY);
 	if (req->hold_bytes > 0) {

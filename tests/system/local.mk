@@ -15,6 +15,7 @@ system_tests = \
 	tests/system/test_bans.py \
 	tests/system/test_bodies.py \
 	tests/system/test_browser.py \
+	tests/system/test_cache.py \
 	tests/system/test_check.py \
 	tests/system/test_command.py \
 	tests/system/test_core_review.py \
