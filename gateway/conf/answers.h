@@ -20,7 +20,7 @@ struct conf_cache_use {
 	uint32_t heuristic;		/* percent of the age of an answer; 0: off */
 	bool strip_cookies;		/* keep answers that set cookies, without those */
 	bool ignore_requests;		/* a client's Cache-Control changes nothing */
-	int64_t wait;			/* for another's answer to the same, then ask too */
+	int64_t wait;			/* for an equal request's answer, then ask too */
 };
 
 /* compress: off, or a mapping; a site without it compresses nothing. */

@@ -168,21 +168,24 @@ read_file(struct error_page *page, const char *path, struct err *e)
 	return (ERR_OK);
 }
 
+static bool
+is_of_name(char c)
+{
+	return ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+		(c >= '0' && c <= '9') || c == '_' || c == '-');
+}
+
 /* The name of what begins with "%{" at `at`; false: it is no variable. */
 static bool
 variable_at(struct span s, size_t at, struct span *name_r)
 {
 	size_t i;
-	char c;
 
 	if (at + 2 >= s.n || s.p[at] != '%' || s.p[at + 1] != '{')
 		return (false);
-	for (i = at + 2; i < s.n && i - at - 2 <= VARIABLE_NAME_MAX; i++) {
-		c = s.p[i];
-		if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') &&
-		    !(c >= '0' && c <= '9') && c != '_' && c != '-')
+	for (i = at + 2; i < s.n && i - at - 2 <= VARIABLE_NAME_MAX; i++)
+		if (!is_of_name(s.p[i]))
 			break;
-	}
 	*name_r = span_cut(s, at + 2, i);
 	return (i > at + 2 && i < s.n && s.p[i] == '}');
 }
