@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """The cache: what is served from it, what goes to the origin, and how often."""
+import json
 import re
 import threading
 import time
+import urllib.request
 
 import pytest
 
 from yett_test.client import chunks, request
-from yett_test.gateway import merge, plain_policy
+from yett_test.gateway import free_port, merge, plain_policy, run
 from yett_test.wait import seconds, until
 
 
@@ -460,3 +462,80 @@ def test_access_and_waf_come_before_the_cache(gateway, origin):
     assert gw.ask("HEAD", "/a").status == 403
     assert gw.get("/a?id=1%27%20OR%20%271%27=%271").status == 403
     assert hit(gw.get("/a"))
+
+
+# --- the command -------------------------------------------------------------
+
+def command(gw, *words):
+    told = run("cache", *words, "--socket", gw.config["admin"]["socket"])
+    return told.returncode, told.stdout, told.stderr
+
+
+def test_purging(gateway, origin):
+    for path, tags in (("/a", "red blue"), ("/b", "blue"), ("/c", "")):
+        origin.on(path, fresh(Surrogate_Key=tags))
+    gw = gateway(**cached(ignore_query=["utm_*"]))
+
+    def fill():
+        for path in ("/a", "/b", "/c"):
+            gw.get(path)
+            assert hit(gw.get(path))
+
+    def kept():
+        return [path for path in ("/a", "/b", "/c") if hit(gw.get(path))]
+
+    fill()
+    assert command(gw, "purge", "http://app.test/a?utm_source=x") == (0, "1 purged\n", "")
+    assert kept() == ["/b", "/c"]
+    fill()
+    assert command(gw, "purge", "tag", "blue", "nobody")[1] == "2 purged\n"
+    assert kept() == ["/c"]
+    fill()
+    assert command(gw, "purge", "all")[1] == "3 purged\n"
+    assert kept() == []
+
+
+def test_what_can_not_be_purged(gateway, origin):
+    gw = gateway(**cached())
+    for words, status, text in (
+            (("purge",), 2, "what: a URL"), (("purge", "/a"), 2, "nor a URL: /a"),
+            (("purge", "tag"), 2, "which tag"), (("empty",), 2, "neither stats nor purge"),
+            (("purge", "ftp://app.test/"), 1, "not an absolute http or https URL")):
+        code, out, err = command(gw, *words)
+        assert (code, out) == (status, "") and text in err, (words, err)
+    assert command(gateway(**plain_policy()), "purge", "all")[0] == 1
+
+
+def test_what_was_asked_for_before_a_purge_is_not_kept(gateway, origin):
+    go_on = threading.Event()
+
+    def script(exchange):
+        go_on.wait(seconds(10))
+        exchange.answer(b"old", fields=[("Cache-Control", "max-age=100")])
+    origin.on("/a", script)
+    gw = gateway(**cached())
+    under_way = gw.connect().send(request("GET", "/a"))
+    until(lambda: len(origin.requests) == 1, what="the request")
+    command(gw, "purge", "http://app.test/a")
+    origin.on("/a", fresh(b"new"))
+    go_on.set()
+    assert under_way.response().body == b"old"
+    assert gw.get("/a").body == b"new"
+
+
+def test_figures(gateway, origin):
+    origin.on("/a", fresh())
+    port = free_port()
+    gw = gateway(admin={"metrics": port.address}, **cached())
+    for _ in range(3):
+        gw.get("/a")
+    gw.form(b"x=1", "/a")
+    until(lambda: len(gw.accesses()) == 4, what="access lines")
+    assert [a.get("cache") for a in gw.accesses()] == ["miss", "hit", "hit", "bypass"]
+    told = json.loads(command(gw, "stats", "--json")[1])
+    assert (told["hit"], told["miss"], told["bypass"]) == (2, 1, 1)
+    assert told["objects"] == 0 and told["purged"] == 1
+    assert 0 <= told["used"] <= told["memory"] == 32 << 20
+    assert "hits" in command(gw, "stats")[1]
+    page = urllib.request.urlopen(f"http://{port.address}/metrics").read().decode()
+    assert 'yett_cache_requests_total{result="hit"} 2' in page
