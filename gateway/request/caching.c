@@ -462,7 +462,7 @@ caching_field_is_sent(const struct request *req, const struct http_field *field)
 	c = &req->caching;
 	if (c->place == NULL)
 		return (true);
-	if (field->id == HTTP_SURROGATE_KEY)
+	if (field->id == HTTP_SURROGATE_KEY || field->id == HTTP_SURROGATE_CONTROL)
 		return (false);
 	if (req->response != &c->response)
 		return (true);

@@ -111,21 +111,33 @@ put_ours(
 		http_put_field(head, name, value);
 }
 
-/* Fields by which some frameworks are told another path than the one in the key. */
-static const struct span rewriters[] = { SPAN("x-original-url"), SPAN("x-rewrite-url") };
+/* Fields by which some frameworks are told another path than the one in the key, or
+ * an origin what the cache in front of it can do. */
+static const struct span rewriters[] = { SPAN("surrogate-capability"),
+	SPAN("x-original-url"), SPAN("x-rewrite-url") };
+
+static bool
+rewrites(struct span name)
+{
+	char plain[64];
+	size_t i;
+
+	name = name_for_cgi(name, plain);
+	for (i = 0; i < sizeof(rewriters) / sizeof(rewriters[0]); i++)
+		if (span_eq_nocase(name, rewriters[i]))
+			return (true);
+	return (false);
+}
 
 /* A stored answer is for everybody: what the key does not have must not change it,
  * and conditions and parts are answered from the whole. */
 static bool
 is_for_us(const struct request *req, const struct http_field *f)
 {
-	size_t i;
-
 	if (req->caching.place == NULL)
 		return (false);
-	for (i = 0; i < sizeof(rewriters) / sizeof(rewriters[0]); i++)
-		if (f->id == HTTP_OTHER && span_eq_nocase(f->name, rewriters[i]))
-			return (true);
+	if (f->id == HTTP_OTHER || f->id == HTTP_SURROGATE_CAPABILITY)
+		return (rewrites(f->name));
 	return (caching_rewrites(req) &&
 		(f->id == HTTP_IF_NONE_MATCH || f->id == HTTP_IF_MODIFIED_SINCE ||
 		    f->id == HTTP_RANGE || f->id == HTTP_IF_RANGE));
@@ -185,10 +197,9 @@ put_client_fields(const struct request *req, struct text *head)
 			origin_choice_put_cookies(head, f->value, sticky);
 			continue;
 		}
-		if (f->id == HTTP_ACCEPT_ENCODING && wants_plain_answer(req))
-			if (f->id == HTTP_ACCEPT_ENCODING &&
-			    (wants_plain_answer(req) || req->caching.admitted))
-				continue;
+		if (f->id == HTTP_ACCEPT_ENCODING &&
+		    (wants_plain_answer(req) || req->caching.admitted))
+			continue;
 		put_ours(req, head, f->name, f->value);
 	}
 	if (wants_plain_answer(req))
@@ -306,6 +317,9 @@ origin_head_write(struct request *req, struct text *head)
 	http_put_field(head, SPAN("Host"), http->host_text);
 	put_client_fields(req, head);
 	caching_put_conditions(req, head);
+	if (req->caching.place != NULL)
+		put_ours(req, head, SPAN("Surrogate-Capability"),
+		    SPAN(CACHE_SURROGATE "=\"Surrogate/1.0\""));
 	put_via(req, head);
 	put_forwarded(req, head);
 	put_ours(req, head, SPAN("X-Request-Id"), span_of(req->id));

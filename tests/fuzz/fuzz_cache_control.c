@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Cache-Control, CDN-Cache-Control, Surrogate-Control, Age and the verdict on an answer: the same bytes with a
- * further directive that is stricter never make an answer last longer, and nothing
- * that stands before no-store hides it. */
+/* Cache-Control, CDN-Cache-Control, Surrogate-Control, Age and the verdict on an
+ * answer: the same bytes with a further directive that is stricter never make an
+ * answer last longer, and nothing that stands before no-store hides it. */
 #include "config.h"
 
 #include "tests/fuzz/fuzz.h"

@@ -157,6 +157,25 @@ def test_vary_keeps_variants_apart(gateway, origin):
     assert len(origin.requests) == 3
 
 
+def test_codings_of_the_key_are_those_that_the_origin_sees(gateway, origin):
+    origin.on("/a", fresh(Vary="Accept-Encoding"))
+    gw = gateway(**cached())
+    seen = ["br, x-evil, GZIP;q=0.5", "gzip, br", "x-evil", None]
+    for value in seen:
+        gw.get("/a", [("Accept-Encoding", value)] if value else [])
+    assert [r.all("accept-encoding") for r in origin.requests] == [["br, gzip"], []]
+
+
+def test_surrogate_control_is_ours(gateway, origin):
+    origin.on("/a", fresh(control="no-store", Surrogate_Control="max-age=60;yett"))
+    origin.on("/b", fresh(Surrogate_Control="no-store"))
+    gw = gateway(**cached())
+    answers = [gw.get(path) for path in ("/a", "/a", "/b", "/b")]
+    assert [hit(a) for a in answers] == [False, True, False, False]
+    assert all(a.get("surrogate-control") is None for a in answers)
+    assert origin.requests[0].all("surrogate-capability") == ['yett="Surrogate/1.0"']
+
+
 def test_unsafe_methods_invalidate(gateway, origin):
     origin.on("/a", fresh(b"first"))
     origin.on("/b", lambda exchange: exchange.answer(
@@ -361,7 +380,9 @@ def test_only_if_cached(gateway, origin):
 UNKEYED = [("X-Forwarded-Host", "evil.test"), ("X-Forwarded-Scheme", "nothttps"),
            ("X-Original-URL", "/evil"), ("X-Rewrite-URL", "/evil"),
            ("Forwarded", "host=evil.test"), ("X-Forwarded-Prefix", "/evil"),
-           ("X_Forwarded_Host", "evil.test")]
+           ("X_Forwarded_Host", "evil.test"), ("X_Original_URL", "/evil"),
+           ("Surrogate-Capability", 'evil="ESI/1.0"'),
+           ("Surrogate_Capability", 'evil="ESI/1.0"')]
 
 
 @pytest.mark.parametrize("field", UNKEYED, ids=lambda f: f[0])
@@ -373,6 +394,7 @@ def test_fields_outside_the_key_do_not_reach_the_origin(gateway, origin, field):
 
 
 @pytest.mark.parametrize("field", [("X-HTTP-Method-Override", "POST"),
+                                   ("X_HTTP_Method_Override", "POST"),
                                    ("X-HTTP-Method", "DELETE"),
                                    ("X-Method-Override", "PUT")], ids=lambda f: f[0])
 def test_a_method_override_goes_past_the_cache(gateway, origin, field):

@@ -137,6 +137,9 @@ admission(void **state)
 		    CACHE_ADMIT_NOT_OVERRIDE },
 		{ "GET", H1_NO_BODY, 0, false, "X-Method-Override: x",
 		    CACHE_ADMIT_NOT_OVERRIDE },
+		{ "GET", H1_NO_BODY, 0, false, "x_http-Method_OVERRIDE: x",
+		    CACHE_ADMIT_NOT_OVERRIDE },
+		{ "GET", H1_NO_BODY, 0, false, "XX-HTTP-Method: x", CACHE_ADMIT },
 	};
 	struct rig_fields rig;
 	size_t i;
