@@ -107,6 +107,8 @@ struct conn *conn_made(
 bool kept_has(struct upstream *, const struct upstream_server *);
 /* The newest idle connection of the server that is still good, or NULL. */
 struct conn *kept_take(struct upstream *, struct upstream_server *);
+/* Closes the oldest idle connection of the server; false: there is none. */
+bool kept_make_room(struct upstream *, const struct upstream_server *);
 /* Closes idle connections of pools in which others wait. */
 void kept_give_up(struct upstream *);
 void kept_free(struct upstream *);

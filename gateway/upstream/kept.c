@@ -286,6 +286,18 @@ kept_close(struct kept *kept, uint32_t n)
 	}
 }
 
+bool
+kept_make_room(struct upstream *up, const struct upstream_server *server)
+{
+	struct kept *kept;
+
+	kept = *kept_at(up, server);
+	if (kept == NULL || kept->n == 0)
+		return (false);
+	kept_close(kept, 1);
+	return (true);
+}
+
 void
 kept_give_up(struct upstream *up)
 {

@@ -33,7 +33,8 @@ check_PROGRAMS += \
 	tests/unit/test_pool_watch \
 	tests/unit/test_resolve \
 	tests/unit/test_sticky \
-	tests/unit/test_upstream
+	tests/unit/test_upstream \
+	tests/unit/test_upstream_race
 BALANCE_TEST_LIBS = gateway/upstream/libupstream.a gateway/base/libbase.a $(CMOCKA_LIBS)
 tests_unit_test_balance_SOURCES = tests/unit/test_balance.c
 tests_unit_test_balance_LDADD = $(BALANCE_TEST_LIBS)
@@ -58,4 +59,6 @@ tests_unit_test_upstream_SOURCES = tests/unit/test_upstream.c
 tests_unit_test_upstream_LDADD = gateway/upstream/libupstream.a gateway/tls/libtls.a \
 	gateway/loop/libloop.a gateway/base/libbase.a \
 	$(OPENSSL_LIBS) $(EV_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_upstream_race_SOURCES = tests/unit/test_upstream_race.c
+tests_unit_test_upstream_race_LDADD = $(tests_unit_test_upstream_LDADD)
 endif

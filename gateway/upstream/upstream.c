@@ -250,8 +250,10 @@ try_chosen(struct try *t, const struct chosen *chosen)
 			return (UPSTREAM_READY);
 		}
 	}
-	if (!conn_reserve(t->pool, chosen->server))
-		return (UPSTREAM_FULL);
+	/* a kept one that must not be used stands for room, as is_full() has it */
+	while (!conn_reserve(t->pool, chosen->server))
+		if (!kept_make_room(t->up, chosen->server))
+			return (UPSTREAM_FULL);
 	t->server = upstream_server_ref(chosen->server);
 	return (try_server(t));
 }

@@ -344,6 +344,27 @@ test_kept_connections_are_capped(void **state)
 		(void)close(peer[i]);
 }
 
+/* It went round for ever: the idle one counted as room, and was not to be used. */
+static void
+test_fresh_one_takes_the_room_of_an_idle_one(void **state)
+{
+	struct fixture *f = *state;
+	struct upstream_conn *c;
+	int peer;
+
+	add_server(f, 1);
+	f->conf.max_connections = 1;
+	open_pool(f);
+	c = get_conn(f, false);
+	peer = accept_one(f->listener[0]);
+	upstream_release(f->up, &c, true);
+	c = get_conn(f, true);
+	assert_false(c->reused);
+	assert_true(is_closed(peer, 1000));
+	upstream_release(f->up, &c, false);
+	(void)close(peer);
+}
+
 static void
 test_keepalive_off(void **state)
 {
@@ -944,6 +965,7 @@ main(void)
 		TEST(test_connections_go_two_to_one),
 		TEST(test_kept_connection_is_used_again),
 		TEST(test_kept_connections_are_capped),
+		TEST(test_fresh_one_takes_the_room_of_an_idle_one),
 		TEST(test_keepalive_off),
 		TEST(test_idle_timeout),
 		TEST(test_spoilt_idle_connection_is_not_used),
