@@ -22,6 +22,7 @@ import http.client
 import json
 import os
 import shutil
+import signal
 import socket
 import statistics
 import subprocess
@@ -138,12 +139,12 @@ class Server:
         self.name, self.port = name, port
         self.tls_port = None
         self.beside = []        # servers that work for this one: they count with it
-        log = os.path.join(folder, "output")
-        with open(log, "wb") as out:
+        self.log = os.path.join(folder, "output")
+        with open(self.log, "wb") as out:
             self.process = subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL,
                                             stdout=out, stderr=out,
                                             preexec_fn=lambda: os.sched_setaffinity(0, cpus))
-        wait_port(port, self.process, log)
+        wait_port(port, self.process, self.log)
 
     def pids(self):
         return [pid for server in (self, *self.beside)
@@ -163,16 +164,22 @@ class Server:
         kib = 0
         for pid in self.pids():
             with contextlib.suppress(OSError), open(f"/proc/{pid}/status", encoding="utf-8") as f:
-                kib += sum(int(s.split()[1]) for s in f if s.startswith("RssAnon:"))
+                kib += sum(int(s.split()[1]) for s in f if s.startswith(("RssAnon:", "RssShmem:")))
         return kib / 1024
 
     def stop(self):
+        """Ends it; returns what it said where it did not end well."""
         self.process.terminate()
         try:
-            self.process.wait(10)
+            code = self.process.wait(30)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+            code = None
+        if code in (0, -signal.SIGTERM, 128 + signal.SIGTERM):
+            return None
+        with open(self.log, encoding="utf-8", errors="replace") as f:
+            return f"bench: {self.name} ended with {code}:\n{f.read()[-4000:]}"
 
 
 class Bench:
@@ -200,9 +207,12 @@ class Bench:
         return server
 
     def end(self, servers):
+        troubles = []
         for server in servers:
-            server.stop()
+            troubles.append(server.stop())
             self.servers.remove(server)
+        if any(troubles):
+            sys.exit("\n".join(filter(None, troubles)))
 
     def stop(self):
         self.end(list(self.servers))
@@ -569,7 +579,7 @@ def number(value):
 def main():
     parser = argparse.ArgumentParser(description="measures Yett beside its peers")
     parser.add_argument("--yett", default="./yett", help="the binary")
-    parser.add_argument("--what", default="waf,proxy")
+    parser.add_argument("--what", default="waf,proxy,cache")
     parser.add_argument("--binary", action="append", default=[], metavar="NAME=PATH")
     parser.add_argument("--quick", action="store_true", help="about a minute instead of six")
     parser.add_argument("--seconds", type=int, help="of one round")

@@ -16,6 +16,7 @@ system_tests = \
 	tests/system/test_bodies.py \
 	tests/system/test_browser.py \
 	tests/system/test_cache.py \
+	tests/system/test_cache_memory.py \
 	tests/system/test_check.py \
 	tests/system/test_command.py \
 	tests/system/test_core_review.py \
