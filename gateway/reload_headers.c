@@ -5,7 +5,6 @@
 #include "gateway/reload_headers.h"
 
 #include <stdlib.h>
-#include <strings.h>
 
 #include "gateway/base/check.h"
 
@@ -13,36 +12,6 @@ static void
 problem(struct conf_problems *problems, const struct conf_pair *pair, const struct err *e)
 {
 	conf_problems_add(problems, &pair->place, pair->field, "%s", e->text);
-}
-
-static void
-check_pairs(const struct conf_policy *policy, const struct conf_pairs *pairs,
-    struct conf_problems *problems)
-{
-	size_t i;
-
-	for (i = 0; i < pairs->n; i++)
-		if (strcasecmp(pairs->v[i].name, "Accept-Encoding") == 0)
-			conf_problems_add(problems, &pairs->v[i].place, pairs->v[i].field,
-			    "policy %s inspects answers (response_body.inspect), and "
-			    "asks for them as they are",
-			    policy->name);
-}
-
-/* The WAF reads answers as they are: it asks for them uncompressed, and what were
- * asked for besides would go past it. */
-static void
-check_encoding(const struct conf *conf, const char *name,
-    const struct conf_headers *headers, struct conf_problems *problems)
-{
-	const struct conf_policy *policy;
-
-	policy = conf_find_policy(conf, name);
-	if (policy == NULL || policy->mode == CONF_WAF_OFF ||
-	    policy->response_body.inspect == 0)
-		return;
-	check_pairs(policy, &headers->request.set, problems);
-	check_pairs(policy, &headers->request.add, problems);
 }
 
 static void
@@ -108,38 +77,24 @@ free_place(struct place *place)
 	changes_free(&place->response_changes);
 }
 
-static void
-make_route(const struct conf *conf, const struct conf_site *site, struct site_places *at,
-    size_t i, struct conf_problems *problems)
-{
-	const struct conf_route *route;
-	struct place *place;
-
-	route = &site->routes[i];
-	place = &at->routes[i];
-	check_encoding(conf, route->policy[0] != '\0' ? route->policy : site->policy,
-	    route->has_headers ? &route->headers : &site->headers, problems);
-	if (route->has_headers) {
-		make_place(place, &route->headers, problems);
-		return;
-	}
-	place->request_changes = at->self.request_changes;
-	place->response_changes = at->self.response_changes;
-}
-
 void
 headers_make(
     const struct conf *conf, struct site_places *places, struct conf_problems *problems)
 {
 	const struct conf_site *site;
+	struct place *place;
 	size_t i, j;
 
 	for (i = 0; i < conf->n_sites; i++) {
 		site = &conf->sites[i];
-		check_encoding(conf, site->policy, &site->headers, problems);
 		make_place(&places[i].self, &site->headers, problems);
-		for (j = 0; j < site->n_routes; j++)
-			make_route(conf, site, &places[i], j, problems);
+		for (j = 0; j < site->n_routes; j++) {
+			place = &places[i].routes[j];
+			place->request_changes = places[i].self.request_changes;
+			place->response_changes = places[i].self.response_changes;
+			if (site->routes[j].has_headers)
+				make_place(place, &site->routes[j].headers, problems);
+		}
 	}
 }
 

@@ -97,6 +97,47 @@ fixed_why(struct span name)
 	return (field.hop_by_hop ? "it is of one connection" : NULL);
 }
 
+/* What only the client can ask for, since it must understand the answer; the cache and
+ * the WAF ask for themselves. */
+static const struct span askers[] = {
+	SPAN("Accept-Encoding"),
+	SPAN("Range"),
+	SPAN("If-Range"),
+	SPAN("If-Match"),
+	SPAN("If-None-Match"),
+	SPAN("If-Modified-Since"),
+	SPAN("If-Unmodified-Since"),
+};
+
+/* As CGI and its like have them: X_Id and X-Id become one variable. */
+static bool
+same_for_cgi(struct span a, struct span b)
+{
+	size_t i;
+	char x, y;
+
+	if (a.n != b.n)
+		return (false);
+	for (i = 0; i < a.n; i++) {
+		x = a.p[i] == '_' ? '-' : a.p[i];
+		y = b.p[i] == '_' ? '-' : b.p[i];
+		if (char_lower(x) != char_lower(y))
+			return (false);
+	}
+	return (true);
+}
+
+static bool
+is_asker(struct span name)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(askers) / sizeof(askers[0]); i++)
+		if (same_for_cgi(askers[i], name))
+			return (true);
+	return (false);
+}
+
 static enum err_code
 check_name(struct span name, struct err *e)
 {
@@ -172,6 +213,12 @@ change(struct changes *c, enum action action, struct span name, struct span text
 	enum err_code code;
 
 	code = check_name(name, e);
+	if (code == ERR_OK && c->of == CHANGES_OF_REQUEST && action != REMOVE &&
+	    is_asker(name))
+		code = err_set(e, ERR_UNSUPPORTED,
+		    "%.*s can't be said for a client: it must understand the answer; "
+		    "allowed: remove",
+		    SPAN_FMT(name));
 	if (code == ERR_OK)
 		code = check_conflict(c, name, action, e);
 	if (code == ERR_OK && action != REMOVE) {
@@ -208,24 +255,6 @@ changes_remove(struct changes *c, struct span name, struct err *e)
 }
 
 /* --- applying ------------------------------------------------------------ */
-
-/* As CGI and its like have them: X_Id and X-Id become one variable. */
-static bool
-same_for_cgi(struct span a, struct span b)
-{
-	size_t i;
-	char x, y;
-
-	if (a.n != b.n)
-		return (false);
-	for (i = 0; i < a.n; i++) {
-		x = a.p[i] == '_' ? '-' : a.p[i];
-		y = b.p[i] == '_' ? '-' : b.p[i];
-		if (!span_eq_nocase(span_mem(&x, 1), span_mem(&y, 1)))
-			return (false);
-	}
-	return (true);
-}
 
 bool
 changes_takes(const struct changes *c, struct span name)

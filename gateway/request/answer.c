@@ -80,6 +80,14 @@ put_origin_fields(
 	}
 }
 
+static void
+put_kept(
+    const struct request *req, struct text *head, struct span name, struct span value)
+{
+	if (value.p != NULL && answer_keeps(req, name))
+		http_put_field(head, name, value);
+}
+
 /* draft-ietf-httpapi-ratelimit-headers */
 static void
 put_ratelimit(const struct request *req, struct text *head)
@@ -126,7 +134,8 @@ answer_head(struct request *req)
 	    answer_keeps(req, SPAN("Date")))
 		put_date(req, head);
 	caching_put_fields(req, head);
-	put_ratelimit(req, head);
+	put_kept(req, head, SPAN("RateLimit-Policy"), req->ratelimit_policy);
+	put_kept(req, head, SPAN("RateLimit"), req->ratelimit);
 	origin_choice_put_set_cookie(req, head);
 	text_put(head, SPAN("Via: 1.1 yett\r\n"));
 	if (req->answer_chunked)

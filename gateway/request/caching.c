@@ -499,6 +499,14 @@ put_content_range(const struct caching *c, struct text *head)
 	text_put(head, SPAN("\r\n"));
 }
 
+static void
+put_age(const struct caching *c, struct text *head)
+{
+	text_put(head, SPAN("Age: "));
+	text_put_u64(head, (uint64_t)cache_age(&c->object->life, clock_mono_us()));
+	text_put(head, SPAN("\r\n"));
+}
+
 void
 caching_put_fields(struct request *req, struct text *head)
 {
@@ -508,13 +516,13 @@ caching_put_fields(struct request *req, struct text *head)
 	if (c->place == NULL)
 		return;
 	if (req->response == &c->response) {
-		text_put(head, SPAN("Age: "));
-		text_put_u64(
-		    head, (uint64_t)cache_age(&c->object->life, clock_mono_us()));
-		text_put(head, SPAN("\r\n"));
+		if (answer_keeps(req, SPAN("Age")))
+			put_age(c, head);
 		if (c->is_part)
 			put_content_range(c, head);
 	}
+	if (!answer_keeps(req, SPAN("Cache-Status")))
+		return;
 	text_put(head, SPAN("Cache-Status: "));
 	cache_status_put(head, &c->report);
 	text_put(head, SPAN("\r\n"));

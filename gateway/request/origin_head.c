@@ -204,7 +204,7 @@ put_client_fields(const struct request *req, struct text *head)
 	}
 	if (wants_plain_answer(req))
 		text_put(head, SPAN("Accept-Encoding: identity\r\n"));
-	else if (req->caching.admitted)
+	else if (req->caching.admitted && is_kept(req, SPAN("Accept-Encoding")))
 		put_codings(req, head);
 }
 

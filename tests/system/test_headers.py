@@ -189,6 +189,11 @@ CHECKS = [
     ({"request": {"set": {"X-A": "1", "x-a": "2"}}}, "request.set.x-a", "already"),
     ({"request": {"set": {"X-A": "1"}, "remove": ["x-a"]}}, "request.set.X-A", "removed"),
     ({"request": {"remove": ["Expect"]}}, "request.remove", "Expect"),
+    ({"request": {"set": {"accept-encoding": "gzip"}}}, "request.set.accept-encoding",
+     "allowed: remove"),
+    ({"request": {"add": {"Range": "bytes=0-"}}}, "request.add.Range", "allowed: remove"),
+    ({"request": {"set": {"If-None-Match": ""}}}, "request.set.If-None-Match",
+     "allowed: remove"),
     ({"response": {"set": {"Content-Length": "5"}}}, "response.set.Content-Length",
      "frames"),
     ({"response": {"add": {"transfer-encoding": "x"}}}, "response.add.transfer-encoding",
@@ -206,8 +211,7 @@ def check(folder, site):
     path.write_text(yaml.safe_dump({
         "listeners": [{"address": "127.0.0.1:8080"}],
         "pools": {"app": {"servers": [{"url": "http://127.0.0.1:9"}]}},
-        "policies": {"default": {"mode": "off"},
-                     "deep": {"response_body": {"inspect": "1MiB"}}},
+        "policies": {"default": {"mode": "off"}},
         "sites": [{"hosts": ["*"], "pool": "app", **site}]}, sort_keys=False))
     return path, run("check", "-c", path)
 
@@ -230,21 +234,35 @@ def test_faults_are_told_where_they_stand(tmp_path, headers, field, says, of_rou
     assert where + field in line and says in line
 
 
-def test_answers_that_are_inspected_are_not_asked_for_compressed(tmp_path):
-    """They would pass the WAF unread."""
-    for change in ("set", "add"):
-        site = {"headers": {"request": {change: {"accept-encoding": "gzip"}}},
-                "policy": "deep"}
-        _, done = check(tmp_path, site)
-        assert done.returncode == 1
-        assert f"headers.request.{change}.accept-encoding" in done.stderr
-        assert "policy deep inspects answers" in done.stderr
-        site["policy"] = "default"
-        assert check(tmp_path, site)[1].returncode == 0
-        site["routes"] = [{"path": "/a", "policy": "deep"}]
-        assert check(tmp_path, site)[1].returncode == 1
-        site["routes"][0]["headers"] = {"request": {"remove": ["Accept-Encoding"]}}
-        assert check(tmp_path, site)[1].returncode == 0
+def test_stored_answers_are_changed_for_each_client(gateway, origin):
+    origin.on("/a", lambda e: e.answer(fields=[
+        ("Cache-Control", "max-age=100"), ("Server", "x"), ("ETag", '"1"')]))
+    gw = gateway(**plain_policy(), sites=[{
+        "hosts": ["*"], "pool": "app", "cache": "on", "headers": {
+            "request": {"remove": ["Accept-Encoding"], "set": {"X-All": "%{path}"}},
+            "response": {"set": {"X-Id": "%{id}", "X-Method": "%{method}"},
+                         "remove": ["server", "Cache-Status", "Age"]},
+            "security": True}}])
+    answers = [gw.ask(method, "/a", [("Accept-Encoding", "gzip, br")])
+               for method in ("GET", "GET", "HEAD")]
+    answers.append(gw.get("/a", [("If-None-Match", '"1"')]))
+    assert [a.status for a in answers] == [200, 200, 200, 304]
+    assert len(origin.requests) == 1
+    assert len({a.get("x-id") for a in answers}) == 4
+    assert [a.get("x-method") for a in answers] == ["GET", "GET", "HEAD", "GET"]
+    for answer in answers:
+        for name in ("server", "cache-status", "age"):
+            assert answer.get(name) is None, name
+        assert answer.all("x-content-type-options") == ["nosniff"]
+    assert origin.last().get("accept-encoding") is None
+    assert origin.last().get("x-all") == "/a"
+
+
+def test_the_cache_asks_for_codings_once(gateway, origin):
+    gw = gateway(**plain_policy(), sites=[{"hosts": ["*"], "pool": "app", "cache": "on"}])
+    gw.get("/a", [("Accept-Encoding", "deflate, gzip;q=0.5, br, x")])
+    got = origin.last().all("accept-encoding")
+    assert len(got) == 1 and "deflate" not in got[0] and "br" in got[0]
 
 
 def test_run_refuses_what_check_refuses(tmp_path):

@@ -176,6 +176,34 @@ test_names(void **state)
 		}
 }
 
+/* Only who must understand the answer asks for one of its kind. */
+static void
+test_for_clients(void **state)
+{
+	static const char *const names[] = { "Accept-Encoding", "accept_encoding",
+		"RANGE", "If-Range", "If-Match", "if-none-match", "If-Modified-Since",
+		"If_Unmodified_Since" };
+	struct changes *request = changes_new(CHANGES_OF_REQUEST);
+	struct changes *response = changes_new(CHANGES_OF_RESPONSE);
+	struct span name;
+	struct err e;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		name = span_of(names[i]);
+		assert_int_equal(
+		    changes_set(request, name, SPAN("x"), &e), ERR_UNSUPPORTED);
+		assert_non_null(strstr(e.text, "allowed: remove"));
+		assert_int_equal(
+		    changes_add(request, name, SPAN("x"), &e), ERR_UNSUPPORTED);
+		assert_int_equal(changes_remove(request, name, &e), ERR_OK);
+		assert_int_equal(changes_set(response, name, SPAN("x"), &e), ERR_OK);
+	}
+	changes_free(&request);
+	changes_free(&response);
+}
+
 static void
 test_conflicts(void **state)
 {
@@ -294,6 +322,7 @@ main(void)
 		cmocka_unit_test(test_templates),
 		cmocka_unit_test(test_template_errors),
 		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_for_clients),
 		cmocka_unit_test(test_conflicts),
 		cmocka_unit_test(test_put),
 		cmocka_unit_test(test_preset),
