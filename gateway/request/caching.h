@@ -8,6 +8,7 @@
 #include "gateway/cache/range.h"
 #include "gateway/cache/status.h"
 #include "gateway/cache/store.h"
+#include "gateway/conf/conf.h"
 #include "gateway/http/message.h"
 #include "gateway/request/exchange.h"
 #include "gateway/request/step.h"
@@ -56,6 +57,8 @@ enum step_rc caching_lookup(struct request *);
 /* The request goes out changed: what its own conditions and Range ask for is answered
  * here, and what is not in the key does not reach the origin. */
 bool caching_rewrites(const struct request *);
+/* May the origin know this of the client? Not so what the key does not have. */
+bool caching_tells_apart(const struct request *, enum conf_key_kind);
 /* Conditions of ours, for the head that the origin gets. */
 void caching_put_conditions(struct request *, struct text *head);
 /* The query to send; false: none. */

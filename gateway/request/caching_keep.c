@@ -19,6 +19,21 @@ caching_rewrites(const struct request *req)
 	return (req->caching.admitted && !req->caching.passes);
 }
 
+bool
+caching_tells_apart(const struct request *req, enum conf_key_kind kind)
+{
+	const struct conf_cache_use *conf;
+	size_t i;
+
+	if (!req->caching.admitted)
+		return (true);
+	conf = req->caching.place->conf;
+	for (i = 0; i < conf->n_keys; i++)
+		if (conf->keys[i].kind == kind)
+			return (true);
+	return (false);
+}
+
 /* References to the variants of the key, first what was found for this request. */
 static unsigned
 gather(struct request *req, struct cache_object **objects)

@@ -253,14 +253,17 @@ put_forwarded(const struct request *req, struct text *head)
 	put_three(head, SPAN(";proto="), scheme, SPAN("\r\n"));
 }
 
+/* Where the client is must not change an answer that others are given, too. */
 static void
 put_place(struct request *req, struct text *head)
 {
 	if (!req->snap->conf->geo.headers)
 		return;
 	request_locate(req);
-	put_ours(req, head, SPAN("X-Geo-Country"), span_of(req->geo.country));
-	if (req->geo.asn == 0 || !is_kept(req, SPAN("X-Geo-Asn")))
+	if (caching_tells_apart(req, CONF_KEY_COUNTRY))
+		put_ours(req, head, SPAN("X-Geo-Country"), span_of(req->geo.country));
+	if (req->geo.asn == 0 || !is_kept(req, SPAN("X-Geo-Asn")) ||
+	    !caching_tells_apart(req, CONF_KEY_ASN))
 		return;
 	text_put(head, SPAN("X-Geo-Asn: "));
 	text_put_u64(head, req->geo.asn);

@@ -154,6 +154,7 @@ fill(struct full *f)
 		.sent_bytes = 800,
 		.origin = "10.0.0.1:80",
 		.origin_us = 900,
+		.cache = "miss",
 		.waf_us = 400 };
 }
 
@@ -421,6 +422,7 @@ test_access_json(void **state)
 		{ "duration_us", "#1500" },
 		{ "origin", "10.0.0.1:80" },
 		{ "origin_us", "#900" },
+		{ "cache", "miss" },
 		{ "waf_us", "#400" },
 		{ "user_agent", "curl/8.0 \"quoted\"" },
 		{ "referer", "https://x/?password=***" },
