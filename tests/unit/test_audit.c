@@ -442,7 +442,7 @@ test_access_json(void **state)
 	json = parse_out();
 	expect(json, rows, sizeof(rows) / sizeof(rows[0]));
 	assert_true(json_is_true(at(json, "aborted")));
-	assert_int_equal(json_object_size(json), 24);
+	assert_int_equal(json_object_size(json), 25);
 	json_decref(json);
 }
 
