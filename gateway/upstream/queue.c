@@ -11,6 +11,8 @@
 
 /* Room is told of; this only makes up for what nobody told. */
 #define LOOK_US (20 * CLOCK_MS)
+/* Of those at the head who were refused by a server that others may have. */
+#define PASSED_MAX 16
 /* A worker with a queue of its own lets others have each n-th connection. */
 #define CEDE_EACH 8
 
@@ -82,6 +84,24 @@ end_overdue(struct upstream *up, const struct upstream_pool *pool)
 	}
 }
 
+/* The first one that can go on. Who was refused by some servers waits for the others
+ * only: those behind him may have what he can't. False: nobody. */
+static bool
+serve_one(struct queue *q)
+{
+	unsigned passed = 0;
+	struct try *t;
+
+	TAILQ_FOREACH(t, &q->waiting, link)
+	{
+		if (try_resume(t))
+			return (true);
+		if (t->ask->tries == NULL || ++passed == PASSED_MAX)
+			break;
+	}
+	return (false);
+}
+
 /* A try that goes on may end, and its request ask for another: the queue is looked
  * up again after each one, and gone when it is empty. */
 static void
@@ -94,7 +114,7 @@ queue_serve(struct loop_timer *timer)
 	q = timer->data;
 	up = q->up;
 	pool = upstream_pool_ref(q->pool);
-	while (q != NULL && try_resume(TAILQ_FIRST(&q->waiting)))
+	while (q != NULL && serve_one(q))
 		q = *queue_at(up, pool);
 	end_overdue(up, pool);
 	upstream_pool_free(&pool);
@@ -116,6 +136,25 @@ queue_of(struct upstream *up, struct upstream_pool *pool)
 	return (q);
 }
 
+/* In the order of coming; one that lost its room again goes to where it was. */
+static void
+insert(struct queue *q, struct try *t)
+{
+	struct try *later = NULL;
+
+	if (t->queue_until_us != 0) {
+		TAILQ_FOREACH(later, &q->waiting, link)
+		if (later->queue_until_us >= t->queue_until_us)
+			break;
+	} else {
+		t->queue_until_us = loop_now_us(t->up->loop) + t->pool->queue_wait_us;
+	}
+	if (later != NULL)
+		TAILQ_INSERT_BEFORE(later, t, link);
+	else
+		TAILQ_INSERT_TAIL(&q->waiting, t, link);
+}
+
 bool
 queue_enter(struct try *t)
 {
@@ -129,14 +168,9 @@ queue_enter(struct try *t)
 	t->queue = q;
 	/* Looked at once more in the next round: room that came before we were
 	 * counted as waiting was told to nobody. */
-	if (q->n++ == 0)
+	if (q->n++ == 0 || TAILQ_FIRST(&q->waiting)->ask->tries != NULL)
 		loop_timer_set(&q->timer, 0);
-	if (t->queue_until_us != 0) {
-		TAILQ_INSERT_HEAD(&q->waiting, t, link); /* it was first before */
-	} else {
-		t->queue_until_us = loop_now_us(t->up->loop) + t->pool->queue_wait_us;
-		TAILQ_INSERT_TAIL(&q->waiting, t, link);
-	}
+	insert(q, t);
 	tell_others(t->up);
 	return (true);
 }

@@ -365,6 +365,39 @@ test_fresh_one_takes_the_room_of_an_idle_one(void **state)
 	(void)close(peer);
 }
 
+/* A retry waits for the one server that did not fail it; nobody else has to. */
+static void
+test_retry_that_waits_holds_up_nobody(void **state)
+{
+	struct fixture *f = *state;
+	struct upstream_ask retry = { .ready = on_ready, .data = f };
+	struct upstream_conn *busy, *c, *second;
+
+	add_server(f, 1);
+	add_server(f, 1);
+	f->conf.max_connections = 1;
+	f->conf.queue.length = 8;
+	f->conf.queue.wait = 60 * CLOCK_SECOND;
+	open_pool(f);
+	busy = get_conn(f, false);
+	if (upstream_get(f->up, f->pool, &retry) == UPSTREAM_WAIT)
+		run(f, 5 * CLOCK_SECOND);
+	assert_int_equal(retry.rc, UPSTREAM_READY);
+	second = retry.conn;
+	upstream_tried(&retry, second);
+	upstream_release(f->up, &second, false);
+	assert_int_equal(upstream_get(f->up, f->pool, &retry), UPSTREAM_WAIT);
+	c = get_conn(f, false);
+	assert_ptr_not_equal(c->server, busy->server);
+	upstream_release(f->up, &c, false);
+	assert_non_null(retry.work);
+	upstream_release(f->up, &busy, false);
+	run(f, 5 * CLOCK_SECOND);
+	assert_int_equal(retry.rc, UPSTREAM_READY);
+	upstream_release(f->up, &retry.conn, false);
+	upstream_forget(&retry);
+}
+
 static void
 test_keepalive_off(void **state)
 {
@@ -966,6 +999,7 @@ main(void)
 		TEST(test_kept_connection_is_used_again),
 		TEST(test_kept_connections_are_capped),
 		TEST(test_fresh_one_takes_the_room_of_an_idle_one),
+		TEST(test_retry_that_waits_holds_up_nobody),
 		TEST(test_keepalive_off),
 		TEST(test_idle_timeout),
 		TEST(test_spoilt_idle_connection_is_not_used),
