@@ -81,6 +81,9 @@ exchange_end(struct request *req, bool keep)
 	x = &req->origin;
 	if (x->asking)
 		upstream_cancel(req->worker->upstream, &x->ask);
+	else if (x->ask.rc == UPSTREAM_READY) /* it came, and nobody took it */
+		x->conn = x->ask.conn;
+	x->ask.rc = UPSTREAM_WAIT;
 	x->asking = false;
 	drop_conn(req, keep);
 	upstream_forget(&x->ask);
