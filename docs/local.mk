@@ -22,6 +22,7 @@ nobase_dist_doc_DATA = \
 	docs/guide/identity.md \
 	docs/guide/index.md \
 	docs/guide/limits.md \
+	docs/guide/names.md \
 	docs/guide/operating.md \
 	docs/guide/quickstart.md \
 	docs/guide/tls.md \

@@ -170,6 +170,33 @@ files(const struct control_view *view)
 	return (list);
 }
 
+/* Of origins, watched for other addresses. */
+static json_t *
+names(const struct control_view *view)
+{
+	char text[NETADDR_TEXT_MAX];
+	struct name_state state;
+	json_t *list, *object, *addresses;
+	uint32_t j;
+	size_t i;
+
+	list = json_array();
+	for (i = 0; i < names_count(view->names); i++) {
+		names_state(view->names, i, &state);
+		addresses = json_array();
+		for (j = 0; j < state.n; j++)
+			json_array_append_new(addresses,
+			    json_string(netaddr_ip_text(&state.addresses[j], text)));
+		object = json_object();
+		put_text(object, "name", state.name);
+		json_object_set_new(object, "addresses", addresses);
+		put_text(object, "problem", state.problem);
+		put_age(object, state.since_us);
+		json_array_append_new(list, object);
+	}
+	return (list);
+}
+
 static json_t *
 requests(const struct control_view *view)
 {
@@ -227,6 +254,7 @@ admin_status(struct control_view *view, const json_t *question, json_t *answer)
 	json_object_set_new(answer, "limit_keys", keys(view));
 	json_object_set_new(answer, "bans", bans(view));
 	json_object_set_new(answer, "files", files(view));
+	json_object_set_new(answer, "names", names(view));
 	json_object_set_new(answer, "access_log", log_figures(view->snap->access));
 	json_object_set_new(answer, "audit_log", log_figures(view->snap->audit));
 }

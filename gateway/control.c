@@ -25,6 +25,7 @@ struct control {
 	struct loop *loop;
 	struct job_pool *resolver, *files;
 	struct heartbeat *heartbeat; /* NULL: no Redis */
+	struct rounds *rounds;
 	struct admin *admin; /* NULL: off */
 	struct metrics *metrics; /* NULL: off */
 	struct loop_timer poll;
@@ -82,7 +83,7 @@ looked(struct job *look)
 
 	c = control_of(look);
 	if (c->replaced)
-		workers_round(c->view.workers, c->loop, &c->settled);
+		rounds_add(c->rounds, &c->settled);
 	else
 		c->looking = false;
 	c->replaced = false;
@@ -165,6 +166,7 @@ control_start(struct control **control_r, struct snapshot *snap, struct workers 
 	c->view.snap = snap;
 	c->view.workers = workers;
 	c->view.started_us = clock_wall_us();
+	c->rounds = rounds_new(c->loop, workers);
 	c->settled.deliver = settled;
 	c->look.home = c->loop;
 	c->look.run = look_at_files;
@@ -179,7 +181,9 @@ control_start(struct control **control_r, struct snapshot *snap, struct workers 
 	start_checks(c);
 	loop_timer_init(&c->poll, c->loop, poll_files, c);
 	loop_timer_set(&c->poll, POLL_US);
-	code = admin_new(&c->admin, c->loop, &c->view, e);
+	code = names_new(&c->view.names, c->loop, snap, c->rounds, e);
+	if (code == ERR_OK)
+		code = admin_new(&c->admin, c->loop, &c->view, e);
 	if (code == ERR_OK)
 		code = metrics_new(&c->metrics, c->loop, &c->view, e);
 	if (code == ERR_OK)
@@ -222,6 +226,8 @@ control_free(struct control **control)
 	stop_checks(c);
 	if (c->view.redis != NULL)
 		redis_free(&c->view.redis);
+	names_free(&c->view.names);
+	rounds_free(&c->rounds);
 	loop_timer_stop(&c->poll);
 	loop_free(&c->loop);
 	free(c);

@@ -31,6 +31,8 @@ yett_SOURCES = \
 	gateway/main.c \
 	gateway/metrics.c \
 	gateway/metrics.h \
+	gateway/names.c \
+	gateway/names.h \
 	gateway/pipeline.c \
 	gateway/pipeline.h \
 	gateway/reload.c \
@@ -43,6 +45,8 @@ yett_SOURCES = \
 	gateway/reload_headers.h \
 	gateway/reload_pages.c \
 	gateway/reload_pages.h \
+	gateway/rounds.c \
+	gateway/rounds.h \
 	gateway/talk.c \
 	gateway/talk.h \
 	gateway/worker.c \

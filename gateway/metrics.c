@@ -374,6 +374,31 @@ put_files(const struct control_view *view, struct text *out)
 }
 
 static void
+put_names(const struct control_view *view, struct text *out)
+{
+	struct name_state state;
+	size_t i, n;
+
+	n = names_count(view->names);
+	if (n == 0)
+		return;
+	head(out, "yett_name_addresses", "gauge",
+	    "Addresses of an origin's name that are in use; 0: not asked for yet.");
+	for (i = 0; i < n; i++) {
+		names_state(view->names, i, &state);
+		label(out, "yett_name_addresses{name=\"", state.name, "\"} ");
+		text_printf(out, "%u\n", state.n);
+	}
+	head(out, "yett_name_failed", "gauge",
+	    "1 while an origin's name can't be looked up and its addresses stay.");
+	for (i = 0; i < n; i++) {
+		names_state(view->names, i, &state);
+		label(out, "yett_name_failed{name=\"", state.name, "\"} ");
+		text_printf(out, "%d\n", state.problem != NULL);
+	}
+}
+
+static void
 make_page(struct metrics *m)
 {
 	text_reset(&m->page);
@@ -388,6 +413,7 @@ make_page(struct metrics *m)
 	put_ban_share(m->view, &m->page);
 	put_checks(m->view, &m->page);
 	put_files(m->view, &m->page);
+	put_names(m->view, &m->page);
 }
 
 /* --- the answer ------------------------------------------------------------------ */

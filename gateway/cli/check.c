@@ -19,6 +19,7 @@
 #include "gateway/reload_headers.h"
 #include "gateway/route/route.h"
 #include "gateway/tls/tls.h"
+#include "gateway/upstream/resolve.h"
 #include "gateway/upstream/upstream.h"
 #include "rules/waf.h"
 
@@ -184,7 +185,7 @@ fault(const struct check *check, const struct conf_place *place, const char *kin
 
 /* Which server is at fault: the pool alone with each of them tells. */
 static const struct conf_place *
-find_server(const struct conf_pool *pool)
+find_server(const struct conf_pool *pool, const struct resolve_options *options)
 {
 	struct upstream_pool *live = NULL;
 	struct conf_pool one;
@@ -195,7 +196,7 @@ find_server(const struct conf_pool *pool)
 		one = *pool;
 		one.servers = &pool->servers[i];
 		one.n_servers = 1;
-		if (upstream_pool_new(&live, &one, &e) != ERR_OK)
+		if (upstream_pool_new(&live, &one, options, &e) != ERR_OK)
 			return (&pool->servers[i].place);
 		upstream_pool_free(&live);
 	}
@@ -205,6 +206,8 @@ find_server(const struct conf_pool *pool)
 static void
 check_pools(const struct check *check)
 {
+	struct resolve_text text;
+	struct resolve_options options = resolve_configured(check->conf, &text);
 	const struct conf_pool *pool;
 	struct upstream_pool *live = NULL;
 	struct err e;
@@ -212,13 +215,13 @@ check_pools(const struct check *check)
 
 	for (i = 0; i < check->conf->n_pools; i++) {
 		pool = &check->conf->pools[i];
-		if (upstream_pool_new(&live, pool, &e) == ERR_OK) {
+		if (upstream_pool_new(&live, pool, &options, &e) == ERR_OK) {
 			upstream_pool_free(&live);
 			check_good(check, "pool %s: %zu server%s", pool->name,
 			    pool->n_servers, plural(pool->n_servers));
 			continue;
 		}
-		fault(check, find_server(pool), "pool", pool->name, &e);
+		fault(check, find_server(pool, &options), "pool", pool->name, &e);
 	}
 }
 

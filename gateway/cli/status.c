@@ -14,7 +14,7 @@ static const char HELP[] =
     "usage: yett status [--json] [--socket PATH | -c FILE]\n"
     "\n"
     "Asks the running gateway how it is: connections, limits and their sharing\n"
-    "through Redis, bans, databases and lists, logs.\n"
+    "through Redis, bans, names of origins, databases and lists, logs.\n"
     "\n"
     "      --json             print the answer as it came\n"
     "      --socket PATH      the gateway's control socket\n"
@@ -90,6 +90,29 @@ print_files(const json_t *files)
 	}
 }
 
+static void
+print_names(const json_t *names)
+{
+	const json_t *name, *addresses, *address;
+	size_t i, j;
+
+	if (json_array_size(names) > 0)
+		puts("\nnames of origins");
+	json_array_foreach(names, i, name)
+	{
+		printf("  %s", control_text(name, "name"));
+		addresses = json_object_get(name, "addresses");
+		json_array_foreach(addresses, j, address)
+		    printf("%s %s", j > 0 ? "," : "", json_string_value(address));
+		putchar('\n');
+		if (!json_is_string(json_object_get(name, "problem")))
+			continue;
+		printf("    can't be looked up for ");
+		print_age(control_number(name, "age_seconds"));
+		printf(": %s\n", control_text(name, "problem"));
+	}
+}
+
 /* "blocked: waf 12, limit 3" */
 static void
 print_reasons(const char *label, json_t *reasons)
@@ -153,6 +176,7 @@ print_status(const json_t *s)
 	print_log("access log", json_object_get(s, "access_log"));
 	print_log("audit log", json_object_get(s, "audit_log"));
 	print_limits(json_object_get(s, "limits"));
+	print_names(json_object_get(s, "names"));
 	print_files(json_object_get(s, "files"));
 }
 

@@ -413,3 +413,15 @@ check_address(char *text, struct text *why)
 		return (no(why, "\"IPV4:PORT\", \"[IPV6]:PORT\" or \"unix:/PATH\""));
 	return (true);
 }
+
+bool
+check_dns_server(char *text, struct text *why)
+{
+	struct netaddr address;
+
+	if (netaddr_parse_ip(&address, span_of(text)) ||
+	    (netaddr_parse(&address, span_of(text), NULL) == ERR_OK &&
+		address.family != NETADDR_UNIX && address.port != 0))
+		return (true);
+	return (no(why, "an IPv4 or IPv6 address, or \"IPV4:PORT\" or \"[IPV6]:PORT\""));
+}

@@ -72,6 +72,8 @@ struct conf_site {
 	size_t n_routes;
 };
 
+#define CONF_DNS_SERVERS_MAX 8
+
 /* Where a path was written, to tell of a file that is not sound. */
 struct conf_path {
 	struct conf_place place;
@@ -99,6 +101,10 @@ struct conf {
 	size_t n_limits;
 	struct conf_bans bans;
 	struct conf_admin admin;
+	struct {
+		struct conf_strings servers;	/* addresses, ports may be left out */
+		int64_t timeout;
+	} resolver;
 	struct conf_pool *pools;
 	size_t n_pools;
 	struct conf_policy *policies;

@@ -227,6 +227,7 @@ static const struct field rows_root[] = {
 	{ .name = "redis", MAP_IN_PRESENT(conf, redis, redis),
 	  .prose = "The store that gateways share limits and bans in." },
 	{ .name = "geo", MAP_IN(conf, geo, geo), .prose = "Databases of countries and networks." },
+	{ .name = "resolver", MAP(resolver), .prose = "How names of origins are looked up." },
 	{ .name = "pools", DICT(conf, pools, pool), .prose = "Origin servers, by a name." },
 	{ .name = "limits", DICT(conf, limits, limit), .prose = "Rate limits, by a name." },
 	{ .name = "policies", DICT(conf, policies, policy),

@@ -9,7 +9,7 @@
 
 extern const struct map map_listener, map_pool, map_policy, map_site, map_limit;
 extern const struct map map_identity, map_redis, map_geo, map_cache, map_bans, map_admin;
-extern const struct map map_logs, map_exclude;
+extern const struct map map_logs, map_exclude, map_resolver;
 extern const struct map map_cache_use, map_compress, map_headers;
 
 extern const struct choice words_off[], words_off_on[];
@@ -19,6 +19,7 @@ field_check_f check_node, check_host, check_host_name, check_method, check_media
 field_check_f check_field_name, check_word, check_tag, check_route_path, check_path;
 field_check_f check_key, check_status_range, check_country, check_continent;
 field_check_f check_address, check_realm, check_redis_user, check_redis_prefix;
+field_check_f check_dns_server;
 field_check_f check_hash_key, check_cache_key, check_parameter, check_cookie_name;
 field_check_f check_request_target, check_authority, check_field_text;
 

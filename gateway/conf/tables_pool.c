@@ -189,4 +189,23 @@ const struct map map_pool = {
 	.name = "pool", ROWS(rows_pool), NAMED_ELEMENT(conf_pool), .finish = finish_pool,
 	.prose = "Origin servers that serve the same.",
 };
+
+static const struct field rows_resolver[] = {
+	{ .name = "servers", STRINGS(conf, resolver.servers), .standard = "",
+	  .check = check_dns_server, .most = CONF_DNS_SERVERS_MAX,
+	  .form = "a list of addresses, each with a port or without: \"10.0.0.53\", "
+	    "\"[2001:db8::53]:5353\"",
+	  .prose = "DNS servers, asked in this order; a name is then asked for as it is. Empty: "
+	    "those of /etc/resolv.conf, with its search list." },
+	{ .name = "timeout", DURATION(conf, resolver.timeout), .standard = "1500ms",
+	  .min = "50ms", .max = "30s",
+	  .prose = "For a server's answer. Each is asked once more, for twice as long." },
+};
+
+const struct map map_resolver = {
+	.name = "resolver", ROWS(rows_resolver), WITHIN,
+	.prose = "How names of origins are looked up. /etc/hosts, read at the start, comes first. "
+	    "Every address is a server of its own; names are asked for again when their time "
+	    "to live is over.",
+};
 /* clang-format on */

@@ -48,7 +48,7 @@ tests_unit_test_health_LDADD = $(BALANCE_TEST_LIBS)
 tests_unit_test_outlier_SOURCES = tests/unit/test_outlier.c
 tests_unit_test_outlier_LDADD = $(BALANCE_TEST_LIBS)
 tests_unit_test_pool_watch_SOURCES = tests/unit/test_pool_watch.c
-tests_unit_test_pool_watch_LDADD = $(tests_unit_test_checker_LDADD)
+tests_unit_test_pool_watch_LDADD = $(tests_unit_test_checker_LDADD) $(CARES_LIBS)
 tests_unit_test_resolve_SOURCES = tests/unit/test_resolve.c tests/unit/dns_lab.c \
 	tests/unit/dns_lab.h
 tests_unit_test_resolve_LDADD = gateway/upstream/libupstream.a gateway/loop/libloop.a \
@@ -58,7 +58,7 @@ tests_unit_test_sticky_LDADD = $(BALANCE_TEST_LIBS)
 tests_unit_test_upstream_SOURCES = tests/unit/test_upstream.c
 tests_unit_test_upstream_LDADD = gateway/upstream/libupstream.a gateway/tls/libtls.a \
 	gateway/loop/libloop.a gateway/base/libbase.a \
-	$(OPENSSL_LIBS) $(EV_LIBS) $(CMOCKA_LIBS)
+	$(CARES_LIBS) $(OPENSSL_LIBS) $(EV_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_upstream_race_SOURCES = tests/unit/test_upstream_race.c
 tests_unit_test_upstream_race_LDADD = $(tests_unit_test_upstream_LDADD)
 endif

@@ -4,7 +4,6 @@
 
 #include "gateway/upstream/pool.h"
 
-#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 #include "gateway/base/buf.h"
 #include "gateway/base/check.h"
 #include "gateway/base/clock.h"
+#include "gateway/upstream/resolve.h"
 
 #define SECRET_MIN 16
 #define SECRET_MAX 65536
@@ -41,49 +41,31 @@ find_unix(struct found *found, const struct conf_server *cf, struct err *e)
 }
 
 static enum err_code
-find_name(struct found *found, const struct conf_server *cf, struct err *e)
+find_name(struct found *found, const struct conf_server *cf,
+    const struct resolve_options *options, struct err *e)
 {
-	struct addrinfo hints, *list, *ai;
-	struct span host;
-	char service[8], *name;
-	int rc;
+	struct resolve_set set;
+	uint32_t i;
 
-	host = span_of(cf->host);
-	if (host.n > 2 && host.p[0] == '[' && host.p[host.n - 1] == ']')
-		host = span_cut(host, 1, host.n - 1);
-	name = span_strdup(host);
-	memset(&hints, 0, sizeof(hints));
-	hints.ai_family = AF_UNSPEC;
-	hints.ai_socktype = SOCK_STREAM;
-	hints.ai_flags = AI_NUMERICSERV;
-	(void)snprintf(service, sizeof(service), "%u", (unsigned)cf->port);
-	list = NULL;
-	rc = getaddrinfo(name, service, &hints, &list);
-	for (ai = list; rc == 0 && ai != NULL && found->n < UPSTREAM_ADDRESSES_MAX;
-	     ai = ai->ai_next)
-		if (netaddr_from_sockaddr(
-			&found->addresses[found->n], ai->ai_addr, ai->ai_addrlen))
-			found->n++;
-	if (list != NULL)
-		freeaddrinfo(list);
-	if (rc != 0)
-		(void)err_set(e, ERR_MISSING, "cannot resolve \"%s\": %s", name,
-		    rc == EAI_SYSTEM ? "system error" : gai_strerror(rc));
-	else if (found->n == 0)
-		(void)err_set(e, ERR_MISSING, "\"%s\" has no address", name);
-	free(name);
-	found->n = set_sort_addresses(found->addresses, found->n);
-	return (found->n != 0 ? ERR_OK : ERR_MISSING);
+	if (resolve_now(&set, options, cf->host, RESOLVE_NOW_US, e) != ERR_OK)
+		return (e->code);
+	found->n = set.n;
+	for (i = 0; i < set.n; i++) {
+		found->addresses[i] = set.addresses[i];
+		found->addresses[i].port = cf->port;
+	}
+	return (ERR_OK);
 }
 
 static enum err_code
 find(struct found *found, const struct conf_pool *cf, const struct conf_server *sv,
-    struct err *e)
+    const struct resolve_options *options, struct err *e)
 {
 	enum err_code rc;
 
 	found->n = 0;
-	rc = sv->unix_path[0] != '\0' ? find_unix(found, sv, e) : find_name(found, sv, e);
+	rc = sv->unix_path[0] != '\0' ? find_unix(found, sv, e)
+				      : find_name(found, sv, options, e);
 	if (rc == ERR_OK && sv->https && sv->host[0] == '\0' &&
 	    cf->tls.server_name[0] == '\0')
 		return (err_set(e, ERR_MISSING,
@@ -93,8 +75,8 @@ find(struct found *found, const struct conf_pool *cf, const struct conf_server *
 
 /* All addresses of all servers. *n_r says how many there are also on failure. */
 static enum err_code
-find_all(const struct conf_pool *cf, struct upstream_server ***servers_r, uint32_t *n_r,
-    struct err *e)
+find_all(const struct conf_pool *cf, const struct resolve_options *options,
+    struct upstream_server ***servers_r, uint32_t *n_r, struct err *e)
 {
 	struct upstream_server **servers;
 	struct found *found;
@@ -107,7 +89,7 @@ find_all(const struct conf_pool *cf, struct upstream_server ***servers_r, uint32
 	*n_r = 0;
 	rc = ERR_OK;
 	for (i = 0; i < cf->n_servers && rc == ERR_OK; i++) {
-		rc = find(found, cf, &cf->servers[i], e);
+		rc = find(found, cf, &cf->servers[i], options, e);
 		if (rc != ERR_OK)
 			rc = err_wrap(
 			    e, "pool %s: server %s", cf->name, cf->servers[i].url);
@@ -212,8 +194,8 @@ open_secrets(struct upstream_pool *pool, const struct conf_pool *cf, struct err 
 }
 
 enum err_code
-upstream_pool_new(
-    struct upstream_pool **pool_r, const struct conf_pool *cf, struct err *e)
+upstream_pool_new(struct upstream_pool **pool_r, const struct conf_pool *cf,
+    const struct resolve_options *options, struct err *e)
 {
 	struct upstream_server **servers;
 	struct upstream_pool *pool;
@@ -238,7 +220,7 @@ upstream_pool_new(
 	pool->queue_length = cf->queue.length;
 	pool->queue_wait_us = cf->queue.wait;
 	budget_init(&pool->budget, BUDGET_PERCENT, BUDGET_PER_SECOND, BUDGET_WINDOW_US);
-	rc = find_all(cf, &servers, &n, e);
+	rc = find_all(cf, options, &servers, &n, e);
 	if (rc == ERR_OK && open_tls(pool, cf, e) != ERR_OK)
 		rc = err_wrap(e, "pool %s: tls", cf->name);
 	if (rc == ERR_OK && open_secrets(pool, cf, e) != ERR_OK)

@@ -42,7 +42,5 @@ struct upstream_set *
 set_new(struct upstream_pool *, struct upstream_server *const *, uint32_t n);
 /* Frees what is left of the changes of sets, and the drains. */
 void set_forget(struct upstream_pool *);
-/* Sorts them, and drops repetitions; returns how many are left. */
-uint32_t set_sort_addresses(struct netaddr *, uint32_t n);
 
 #endif

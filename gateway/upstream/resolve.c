@@ -6,6 +6,7 @@
 
 #include <sys/queue.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "gateway/base/check.h"
@@ -15,6 +16,7 @@
 #include "gateway/upstream/hosts.h"
 
 #define HURRY_US CLOCK_SECOND
+#define DNS_PORT 53
 #define LATER_MOST_US (CLOCK_SECOND / 2)
 
 enum { A, AAAA, FAMILIES };
@@ -421,6 +423,28 @@ resolve_hurry(struct resolve_watch *watch)
 		enqueue(name);
 	else if (at_us < name->timer.deadline_us)
 		loop_timer_set(&name->timer, at_us - now_us);
+}
+
+struct resolve_options
+resolve_configured(const struct conf *cf, struct resolve_text *text)
+{
+	const struct conf_strings *servers = &cf->resolver.servers;
+	struct resolve_options options = { .timeout_us = cf->resolver.timeout };
+	char one[NETADDR_TEXT_MAX];
+	struct netaddr address;
+	size_t n = 0, i;
+
+	for (i = 0; i < servers->n && i < CONF_DNS_SERVERS_MAX; i++) {
+		if (netaddr_parse_ip(&address, span_of(servers->v[i])))
+			address.port = DNS_PORT;
+		else if (netaddr_parse(&address, span_of(servers->v[i]), NULL) != ERR_OK)
+			continue;
+		n += (size_t)snprintf(text->servers + n, sizeof(text->servers) - n,
+		    "%s%s", n > 0 ? "," : "", netaddr_text(&address, one));
+	}
+	if (n > 0)
+		options.servers = text->servers;
+	return (options);
 }
 
 enum err_code

@@ -15,6 +15,7 @@
 
 #include "gateway/base/err.h"
 #include "gateway/base/netaddr.h"
+#include "gateway/conf/conf.h"
 #include "gateway/loop/loop.h"
 
 /* Of a name that has more, the first ones in the order of their bytes, so that
@@ -53,6 +54,10 @@ struct resolve_options {
 	int64_t timeout_us;	/* 0: RESOLVE_TIMEOUT_US */
 };
 
+/* As the configuration says; the text lives as long as the options. */
+struct resolve_text { char servers[CONF_DNS_SERVERS_MAX * NETADDR_TEXT_MAX]; };
+struct resolve_options resolve_configured(const struct conf *, struct resolve_text *);
+
 struct resolver;
 /* Reads resolv.conf and hosts once. The options may be NULL. */
 enum err_code resolver_new(struct resolver **resolver_r, struct loop *,
@@ -88,6 +93,7 @@ void resolve_forget(struct resolve_watch *);
 void resolve_hurry(struct resolve_watch *);
 
 /* Waits: for the start and for `yett check`. */
+#define RESOLVE_NOW_US INT64_C(15000000)
 enum err_code resolve_now(struct resolve_set *set_r, const struct resolve_options *,
     const char *name, int64_t timeout_us, struct err *);
 

@@ -193,8 +193,9 @@ compare_addresses(const void *a, const void *b)
 	return (memcmp(left->ip, right->ip, sizeof(left->ip)));
 }
 
-uint32_t
-set_sort_addresses(struct netaddr *v, uint32_t n)
+/* Drops repetitions, too; returns how many are left. */
+static uint32_t
+sort_addresses(struct netaddr *v, uint32_t n)
 {
 	uint32_t i, kept;
 
@@ -319,7 +320,7 @@ upstream_pool_change(struct upstream_pool *pool, uint32_t conf_server,
 	memcpy(sorted, addresses, n * sizeof(*sorted));
 	for (i = 0; i < n; i++)
 		sorted[i].port = pool->conf->servers[conf_server].port;
-	n = set_sort_addresses(sorted, n);
+	n = sort_addresses(sorted, n);
 	lay_out_change(&change, pool, conf_server, sorted, n);
 	if (change.differs) {
 		retire(pool, old, set_new(pool, change.servers, change.n), now_us);

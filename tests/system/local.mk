@@ -32,6 +32,7 @@ system_tests = \
 	tests/system/test_identity.py \
 	tests/system/test_isolation.py \
 	tests/system/test_limits.py \
+	tests/system/test_names.py \
 	tests/system/test_paths.py \
 	tests/system/test_process.py \
 	tests/system/test_redis_failures.py \
@@ -46,6 +47,7 @@ system_tests = \
 	tests/system/yett_test/__init__.py \
 	tests/system/yett_test/certs.py \
 	tests/system/yett_test/client.py \
+	tests/system/yett_test/dns.py \
 	tests/system/yett_test/gateway.py \
 	tests/system/yett_test/load.py \
 	tests/system/yett_test/mmdb.py \

@@ -306,6 +306,17 @@ test_further_faults(void **state)
 		       "sites: [ { hosts: a, pool: p, client_certificate: required } ]\n",
 		    NULL, "asked" },
 		{ BASE "bans: {}\n", NULL, "with its defaults" },
+		{ BASE "resolver: { servers: [10.0.0.53, \"10.0.0.53:5353\", "
+		       "\"[::1]:53\", \"::1\"], timeout: 2s }\n",
+		    NULL, "with a port and without" },
+		{ BASE "resolver: { servers: [ns.example] }\n",
+		    "t.yaml:7:23: resolver.servers[0]: found \"ns.example\"; allowed: an "
+		    "IPv4 or IPv6 address",
+		    "who would look it up?" },
+		{ BASE "resolver: { servers: [\"10.0.0.53:0\"] }\n",
+		    "t.yaml:7:23: resolver.servers[0]: found", "no port" },
+		{ BASE "resolver: { servers: [\"unix:/dns\"] }\n",
+		    "t.yaml:7:23: resolver.servers[0]: found", "no socket" },
 		{ BASE "bans: { for: 2h, max: 1h }\n",
 		    "t.yaml:7:14: bans.for: is longer than max", "" },
 		{ BASE "bans: { max: 1m }\n",
@@ -356,6 +367,7 @@ test_defaults(void **state)
 		    cf->redis.unix_path[0] == '\0' && cf->redis.master[0] == '\0');
 	assert_string_equal(cf->redis.ca, "system");
 	assert_string_equal(cf->redis.prefix, "yett:");
+	assert_true(cf->resolver.servers.n == 0 && cf->resolver.timeout == 1500000);
 	assert_int_equal(cf->redis.place.line, 8);
 	assert_true(
 	    cf->geo.country[0] == '\0' && cf->geo.asn[0] == '\0' && !cf->geo.headers);

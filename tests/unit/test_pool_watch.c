@@ -110,7 +110,7 @@ setup(void **state)
 	f->conf.health.rise = f->conf.health.fall = 2;
 	f->conf.health.status_low = 200;
 	f->conf.health.status_high = 299;
-	if (upstream_pool_new(&f->pool, &f->conf, &e) != ERR_OK)
+	if (upstream_pool_new(&f->pool, &f->conf, NULL, &e) != ERR_OK)
 		check_failed(__FILE__, __LINE__, e.text);
 	*state = f;
 	return (0);

@@ -178,7 +178,7 @@ static void
 open_pool(struct fixture *f)
 {
 	struct err e;
-	enum err_code rc = upstream_pool_new(&f->pool, &f->conf, &e);
+	enum err_code rc = upstream_pool_new(&f->pool, &f->conf, NULL, &e);
 
 	if (rc != ERR_OK)
 		fail_msg("%s", e.text);
@@ -772,7 +772,7 @@ test_pool_errors(void **state)
 	struct err e;
 	size_t i;
 
-	assert_int_equal(upstream_pool_new(&f->pool, &f->conf, &e), ERR_RANGE);
+	assert_int_equal(upstream_pool_new(&f->pool, &f->conf, NULL, &e), ERR_RANGE);
 	f->conf.n_servers = 1;
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		f->servers[0].url = "http://x";
@@ -780,7 +780,8 @@ test_pool_errors(void **state)
 		f->servers[0].unix_path = rows[i].unix_path;
 		f->servers[0].https = rows[i].https;
 		f->conf.tls.ca = rows[i].ca;
-		assert_int_not_equal(upstream_pool_new(&f->pool, &f->conf, &e), ERR_OK);
+		assert_int_not_equal(
+		    upstream_pool_new(&f->pool, &f->conf, NULL, &e), ERR_OK);
 		assert_null(f->pool);
 		if (strstr(e.text, rows[i].text) == NULL)
 			fail_msg("row %zu: %s", i, e.text);

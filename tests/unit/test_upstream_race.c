@@ -394,7 +394,7 @@ configure(struct rig *rig, enum conf_balance balance, uint32_t max_connections)
 	cf->timeouts.connect = 20 * CLOCK_SECOND;
 	cf->keepalive.connections = 3;
 	cf->keepalive.idle = 5 * CLOCK_MS;
-	if (upstream_pool_new(&rig->pool, cf, &e) != ERR_OK)
+	if (upstream_pool_new(&rig->pool, cf, NULL, &e) != ERR_OK)
 		check_failed(__FILE__, __LINE__, e.text);
 }
 

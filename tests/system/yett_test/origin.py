@@ -113,7 +113,7 @@ class Exchange:
 class Origin:
     """Answers 200 to everything unless `on` says otherwise for a path."""
 
-    def __init__(self, context=None, host="127.0.0.1"):
+    def __init__(self, context=None, host="127.0.0.1", port=0):
         self.context = context
         self.changed = threading.Condition()
         self.requests = []
@@ -126,7 +126,7 @@ class Origin:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.listener = socket.socket(family)
         self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.listener.bind((host, 0))
+        self.listener.bind((host, port))
         self.listener.listen(256)
         self.host = host
         self.port = self.listener.getsockname()[1]
@@ -225,6 +225,20 @@ class Origin:
         else:
             answer(exchange)
         return not close
+
+
+def origins_of_one_port(*hosts):
+    """Origins on several addresses with the same port, as a name has them."""
+    for _ in range(100):
+        servers = [Origin(host=hosts[0])]
+        try:
+            for host in hosts[1:]:
+                servers.append(Origin(host=host, port=servers[0].port))
+            return servers
+        except OSError:     # somebody has it there
+            for server in servers:
+                server.stop()
+    raise RuntimeError(f"no port is free on all of {hosts}")
 
 
 class SilentPort:
