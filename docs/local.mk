@@ -13,6 +13,7 @@ nobase_dist_doc_DATA = \
 	docs/guide/audit.md \
 	docs/guide/bans.md \
 	docs/guide/caching.md \
+	docs/guide/compression.md \
 	docs/guide/configuration.md \
 	docs/guide/error-pages.md \
 	docs/guide/geo.md \

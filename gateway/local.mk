@@ -39,6 +39,8 @@ yett_SOURCES = \
 	gateway/reload.h \
 	gateway/reload_cache.c \
 	gateway/reload_cache.h \
+	gateway/reload_compress.c \
+	gateway/reload_compress.h \
 	gateway/reload_controls.c \
 	gateway/reload_controls.h \
 	gateway/reload_headers.c \

@@ -132,6 +132,30 @@ put_cache(const struct control_view *view, struct text *out)
 }
 
 static void
+put_compression(const struct control_view *view, struct text *out)
+{
+	struct tally tally;
+	const char *why;
+	unsigned i;
+
+	workers_tally(view->workers, &tally);
+	head(out, "yett_compress_answers_total", "counter",
+	    "Answers where compression is on: compressed, or why not.");
+	for (i = 0; i < COMPRESS_WHY_COUNT; i++) {
+		why = i == COMPRESS_YES ? "compressed" : compress_why_text(i);
+		text_printf(out,
+		    "yett_compress_answers_total{result=\"%s\"} %" PRIuFAST64 "\n", why,
+		    tally.packs[i]);
+	}
+	head(out, "yett_compress_bytes_total", "counter",
+	    "Bytes of bodies before and after compression.");
+	text_printf(out,
+	    "yett_compress_bytes_total{side=\"in\"} %" PRIuFAST64 "\n"
+	    "yett_compress_bytes_total{side=\"out\"} %" PRIuFAST64 "\n",
+	    tally.packed_in, tally.packed_out);
+}
+
+static void
 put_log(struct text *out, const char *name, const struct log_file *file)
 {
 	if (file == NULL)
@@ -405,6 +429,7 @@ make_page(struct metrics *m)
 	put_process(m->view, &m->page);
 	put_requests(m->view, &m->page);
 	put_cache(m->view, &m->page);
+	put_compression(m->view, &m->page);
 	put_logs(m->view, &m->page);
 	put_limits(m->view, &m->page);
 	put_keys(m->view, &m->page);

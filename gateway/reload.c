@@ -10,6 +10,7 @@
 #include "gateway/base/check.h"
 #include "gateway/base/clock.h"
 #include "gateway/reload_cache.h"
+#include "gateway/reload_compress.h"
 #include "gateway/reload_controls.h"
 #include "gateway/upstream/resolve.h"
 #include "gateway/reload_headers.h"
@@ -212,6 +213,7 @@ snapshot_new(struct conf *conf, bool with_logs, struct conf_problems *problems)
 	headers_make(conf, snap->sites, problems);
 	pages_make(snap, problems);
 	caches_settle(snap, problems);
+	compress_make(conf, snap->sites);
 	if (with_logs && problems->n == 0)
 		open_logs(snap, problems);
 	if (problems->n > 0)
@@ -234,6 +236,7 @@ snapshot_free(struct snapshot **snapshot)
 	controls_free(snap);
 	headers_free(snap->conf, snap->sites);
 	pages_free(snap);
+	compress_free(snap->conf, snap->sites);
 	for (i = 0; i < snap->conf->n_sites; i++)
 		free(snap->sites[i].routes);
 	free(snap->sites);

@@ -22,6 +22,7 @@
 #define BUFFER_EXTRA 1024 /* a head of header_bytes and a byte too many */
 #define BUFFERS_SPARE 256
 #define LONG_BUFFERS_SPARE 8
+#define ENCODERS_SPARE 8 /* of each coding */
 #define LINE_MAX_BYTES (1u << 20)
 
 /* One listening socket of one thread. */
@@ -186,6 +187,7 @@ worker_init(struct thread *t, struct workers *all)
 	w->buffers = buf_pool_new(
 	    all->snapshot->limits.header_bytes + BUFFER_EXTRA, BUFFERS_SPARE);
 	w->long_buffers = buf_pool_new(LONG_BUFFER_SIZE, LONG_BUFFERS_SPARE);
+	w->encoders = encoder_pool_new(ENCODERS_SPARE);
 	w->admit = admit;
 	w->run = pipeline_run;
 	w->drained = thread_drained;
@@ -217,6 +219,7 @@ worker_close(struct thread *t)
 	if (w->redis != NULL)
 		redis_free(&w->redis);
 	upstream_free(&w->upstream);
+	encoder_pool_free(&w->encoders);
 	buf_pool_free(&w->buffers);
 	buf_pool_free(&w->long_buffers);
 	text_free(&w->line);

@@ -4,6 +4,10 @@
 
 #include "gateway/filter/compress.h"
 
+#include <stdlib.h>
+
+#include "gateway/base/check.h"
+#include "gateway/filter/encoder.h"
 #include "gateway/http/write.h"
 
 const char *
@@ -16,6 +20,48 @@ compress_why_text(enum compress_why why)
 	};
 
 	return (texts[why]);
+}
+
+struct compress_plan *
+compress_plan_new(const struct conf_compress *conf)
+{
+	struct compress_plan *plan;
+	enum coding coding;
+	unsigned most;
+	size_t i;
+
+	if (!conf->on)
+		return (NULL);
+	plan = mem_zalloc(sizeof(*plan));
+	plan->types = mem_zalloc(conf->types.n * sizeof(*plan->types));
+	for (i = 0; i < conf->types.n; i++)
+		plan->types[i] = span_of(conf->types.v[i]);
+	plan->rules.types = plan->types;
+	plan->rules.n_types = conf->types.n;
+	plan->rules.min = conf->min;
+	plan->rules.secrets = conf->secrets;
+	for (i = 0; i < conf->encodings.n; i++) {
+		coding = coding_find(span_of(conf->encodings.v[i]));
+		CHECK(coding <= CODING_GZIP && plan->n_order < CODING_COUNT);
+		plan->order[plan->n_order++] = coding;
+		most = encoder_level_max(coding);
+		plan->level[coding] = conf->level == 0 ? encoder_level_standard(coding)
+				      : conf->level < most ? conf->level
+							   : most;
+	}
+	return (plan);
+}
+
+void
+compress_plan_free(struct compress_plan **plan_p)
+{
+	struct compress_plan *plan = *plan_p;
+
+	*plan_p = NULL;
+	if (plan == NULL)
+		return;
+	free(plan->types);
+	free(plan);
 }
 
 /* Names that http_fields knows no identity of. */

@@ -9,6 +9,7 @@
 
 #include "gateway/base/buf.h"
 #include "gateway/base/span.h"
+#include "gateway/conf/answers.h"
 #include "gateway/filter/accept.h"
 #include "gateway/http/fields.h"
 
@@ -23,12 +24,16 @@
 	W(ENCODED, "encoded")		/* never twice */		\
 	W(NO_TRANSFORM, "no-transform")					\
 	W(RANGE, "range")						\
-	W(SECRETS, "secrets")		/* BREACH */
+	W(SECRETS, "secrets")		/* BREACH */			\
+	/* of who asks, not of compress_may */				\
+	W(ACCEPT, "accept-encoding")	/* the client wants no coding of ours */ \
+	W(MEMORY, "memory")		/* for one more encoder */
 
 enum compress_why {
 #define COMPRESS_ENUM(id, text) COMPRESS_##id,
 	COMPRESS_WHYS(COMPRESS_ENUM)
 #undef COMPRESS_ENUM
+	COMPRESS_WHY_COUNT
 };
 
 const char *compress_why_text(enum compress_why);
@@ -40,6 +45,19 @@ struct compress_rules {
 	uint64_t min;			/* bytes */
 	bool secrets;			/* also what BREACH might read */
 };
+
+/* The configuration's words made ready: rules, codings, their levels. The types point
+ * into the configuration. */
+struct compress_plan {
+	struct compress_rules rules;
+	struct span *types;
+	enum coding order[CODING_COUNT];
+	size_t n_order;
+	unsigned level[CODING_COUNT];
+};
+/* NULL when it is off. */
+struct compress_plan *compress_plan_new(const struct conf_compress *);
+void compress_plan_free(struct compress_plan **);
 
 /* What matters of a request. */
 struct compress_request {

@@ -26,7 +26,7 @@ struct encoder {
 	bool finished;
 	struct encoder_pool *pool;
 	struct encoder *next;
-	struct memory memory; /* of gzip and br */
+	struct memory memory; /* of gzip and br; its limit is gzip's */
 	z_stream z;
 	BrotliEncoderState *br;
 	ZSTD_CCtx *zstd;
@@ -39,9 +39,11 @@ struct encoder_pool {
 	struct encoder *unused[CODING_COUNT];
 };
 
-/* `start` begins a stream in a new context or in a used one. */
+/* `start` begins a stream in a new context or in a used one. `memory`: KiB by level,
+ * a little more than measured; a recycled context may be a higher level's. */
 struct coder {
 	unsigned level, level_max;
+	uint16_t memory[10];
 	bool (*start)(struct encoder *, unsigned level);
 	enum encoder_rc (*run)(
 	    struct encoder *, struct span *, struct buf *, enum encoder_op);
@@ -119,7 +121,8 @@ static bool
 br_start(struct encoder *e, unsigned level)
 {
 	br_end(e);
-	e->br = BrotliEncoderCreateInstance(memory_take, memory_give, &e->memory);
+	/* its encoder calls exit() when it is given no memory: no limit for it */
+	e->br = BrotliEncoderCreateInstance(memory_take_sure, memory_give, &e->memory);
 	return (e->br != NULL &&
 		BrotliEncoderSetParameter(e->br, BROTLI_PARAM_QUALITY, level) &&
 		BrotliEncoderSetParameter(e->br, BROTLI_PARAM_LGWIN, ENCODER_WINDOW_LOG));
@@ -191,9 +194,12 @@ zstd_end(struct encoder *e)
 /* --- contexts ------------------------------------------------------------ */
 
 static const struct coder coders[] = {
-	[CODING_ZSTD] = { 3, 6, zstd_start, zstd_run, zstd_end },
-	[CODING_BR] = { 4, 6, br_start, br_run, br_end },
-	[CODING_GZIP] = { 4, 9, gzip_start, gzip_run, gzip_end },
+	[CODING_ZSTD] = { 3, 6, { 0, 1152, 1408, 1920, 3200, 4224, 4224 }, zstd_start,
+	    zstd_run, zstd_end },
+	[CODING_BR] = { 4, 6, { 0, 512, 2304, 2304, 4096, 4608, 5632 }, br_start, br_run,
+	    br_end },
+	[CODING_GZIP] = { 4, 9, { 0, 320, 320, 320, 320, 320, 320, 320, 320, 320 },
+	    gzip_start, gzip_run, gzip_end },
 };
 
 static const struct coder *
@@ -213,6 +219,13 @@ unsigned
 encoder_level_max(enum coding coding)
 {
 	return (coder_of(coding)->level_max);
+}
+
+size_t
+encoder_memory_most(enum coding coding, unsigned level)
+{
+	CHECK(level <= coder_of(coding)->level_max);
+	return ((size_t)coder_of(coding)->memory[level] << 10);
 }
 
 static void

@@ -17,8 +17,8 @@
  * its format): more costs memory for every answer under way and gains little on
  * pages. */
 #define ENCODER_WINDOW_LOG 18
-/* What one context holds at most, at any level allowed. */
-#define ENCODER_MEMORY_MAX (5u << 20)
+/* What one context holds at most between two calls, at any level allowed. */
+#define ENCODER_MEMORY_MAX (6u << 20)
 /* Input taken by one call: bounds the time it takes. */
 #define ENCODER_PIECE_MAX (64u << 10)
 
@@ -58,7 +58,9 @@ void encoder_give(struct encoder **);
  * bytes, so flush only when something was pushed. */
 enum encoder_rc
 encoder_run(struct encoder *, struct span *in, struct buf *out, enum encoder_op);
-/* Bytes of memory that it holds now. */
+/* Bytes of memory that it holds now, and that it may come to hold between two calls;
+ * brotli takes up to 2 MiB more for the time of a call. */
 size_t encoder_memory(const struct encoder *);
+size_t encoder_memory_most(enum coding, unsigned level);
 
 #endif

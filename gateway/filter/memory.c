@@ -6,6 +6,8 @@
 
 #include <stdlib.h>
 
+#include "gateway/base/check.h"
+
 /* keeps what follows aligned for any type */
 #define BEFORE _Alignof(max_align_t)
 
@@ -20,6 +22,17 @@ memory_take(void *of, size_t size)
 	p = malloc(BEFORE + size);
 	if (p == NULL)
 		return (NULL);
+	*(size_t *)(void *)p = size;
+	m->used += size;
+	return (p + BEFORE);
+}
+
+void *
+memory_take_sure(void *of, size_t size)
+{
+	struct memory *m = of;
+	char *p = mem_alloc(BEFORE + size);
+
 	*(size_t *)(void *)p = size;
 	m->used += size;
 	return (p + BEFORE);

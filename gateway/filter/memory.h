@@ -13,6 +13,8 @@ struct memory {
 
 /* The forms that brotli and zlib want. `of`: a struct memory. */
 void *memory_take(void *of, size_t size);
+/* Whatever the limit is, and aborts when there is none. */
+void *memory_take_sure(void *of, size_t size);
 void *memory_take_array(void *of, unsigned items, unsigned size);
 void memory_give(void *of, void *p);
 

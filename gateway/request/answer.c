@@ -76,7 +76,16 @@ put_origin_fields(
 		    f->id == HTTP_TRANSFER_ENCODING || !caching_field_is_sent(req, f) ||
 		    !answer_keeps(req, f->name))
 			continue;
-		http_put_field(head, f->name, f->value);
+		switch (pack_field(req, f)) {
+		case COMPRESS_KEEP: http_put_field(head, f->name, f->value); break;
+		case COMPRESS_DROP: break;
+		case COMPRESS_WEAKEN:
+			text_put(head, f->name);
+			text_put(head, SPAN(": W/"));
+			text_put(head, f->value);
+			text_put(head, SPAN("\r\n"));
+			break;
+		}
 	}
 }
 
@@ -108,7 +117,7 @@ settle_framing(struct request *req)
 	r = req->response;
 	req->answer_bodyless = r->framing == H1_NO_BODY || req->http.is_head;
 	req->answer_chunked =
-	    (r->framing == H1_CHUNKED || r->framing == H1_UNTIL_CLOSE) &&
+	    (r->framing == H1_CHUNKED || r->framing == H1_UNTIL_CLOSE || req->pack.on) &&
 	    req->http.minor > 0;
 	if (!req->answer_bodyless && r->framing != H1_LENGTH && !req->answer_chunked)
 		req->keepalive = false;
@@ -125,6 +134,7 @@ answer_head(struct request *req)
 
 	r = req->response;
 	head = &req->answer;
+	pack_decide(req);
 	settle_framing(req);
 	req->answer_status = r->status;
 	text_reset(head);
@@ -134,15 +144,17 @@ answer_head(struct request *req)
 	    answer_keeps(req, SPAN("Date")))
 		put_date(req, head);
 	caching_put_fields(req, head);
+	pack_put_fields(req, answer_keeps(req, SPAN("Vary")), head);
 	put_kept(req, head, SPAN("RateLimit-Policy"), req->ratelimit_policy);
 	put_kept(req, head, SPAN("RateLimit"), req->ratelimit);
 	origin_choice_put_set_cookie(req, head);
 	text_put(head, SPAN("Via: 1.1 yett\r\n"));
 	if (req->answer_chunked)
 		text_put(head, SPAN("Transfer-Encoding: chunked\r\n"));
-	else if (r->framing == H1_LENGTH ||
-		 (req->http.is_head &&
-		     http_fields_get(&r->fields, HTTP_CONTENT_LENGTH) != NULL))
+	else if (req->pack.coding == CODING_IDENTITY &&
+		 (r->framing == H1_LENGTH ||
+		     (req->http.is_head &&
+			 http_fields_get(&r->fields, HTTP_CONTENT_LENGTH) != NULL)))
 		http_put_length(head, r->content_length);
 	answer_put_changes(req, &r->fields, head);
 	put_connection(req, head);

@@ -18,6 +18,8 @@ gateway_request_librequest_a_SOURCES = \
 	gateway/request/origin_head.c \
 	gateway/request/origin_head.h \
 	gateway/request/refresh.c \
+	gateway/request/pack.c \
+	gateway/request/pack.h \
 	gateway/request/request.c \
 	gateway/request/request.h \
 	gateway/request/sender.c \

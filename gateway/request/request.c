@@ -112,6 +112,7 @@ request_free(struct request *req)
 	if (req->txn != NULL)
 		waf_txn_free(&req->txn);
 	unpack_end(req);
+	pack_end(req);
 	spool_free(&req->spool);
 	text_free(&req->held);
 	buf_give(w->buffers, &req->block);

@@ -9,6 +9,7 @@
 #include "gateway/request/caching.h"
 #include "gateway/request/connection.h"
 #include "gateway/request/exchange.h"
+#include "gateway/request/pack.h"
 #include "gateway/request/sender.h"
 #include "gateway/request/spool.h"
 #include "gateway/request/step.h"
@@ -105,6 +106,7 @@ struct request {
 	const char *origin_text;		/* whom it was asked of; NULL: nobody */
 	const struct http_response *response;	/* to be given; NULL: none yet */
 
+	struct pack pack;			/* its compression */
 	struct sender out;			/* to the client */
 	struct text answer;			/* its head, interim ones too */
 	struct text page;			/* body of a refusal */

@@ -13,6 +13,7 @@
 #include "gateway/cache/store.h"
 #include "gateway/conf/conf.h"
 #include "gateway/filter/changes.h"
+#include "gateway/filter/compress.h"
 #include "gateway/filter/error_pages.h"
 #include "gateway/filter/mask.h"
 #include "gateway/http/h1.h"
@@ -54,6 +55,8 @@ struct place {
 	const struct error_pages *error_pages;	/* NULL: Yett's */
 	struct place_cache *cache;		/* NULL: nothing is kept */
 	bool owns_cache;			/* else the site's */
+	struct compress_plan *compress;		/* NULL: off */
+	bool owns_compress;
 };
 
 struct site_places {

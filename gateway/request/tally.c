@@ -46,6 +46,19 @@ tally_add_cache(struct tally *t, enum tally_cache what)
 }
 
 void
+tally_pack(struct tally *t, enum compress_why why)
+{
+	add(&t->packs[why], 1);
+}
+
+void
+tally_packed(struct tally *t, uint64_t in, uint64_t out)
+{
+	add(&t->packed_in, in);
+	add(&t->packed_out, out);
+}
+
+void
 tally_sum(struct tally *sum, const struct tally *more)
 {
 	unsigned i;
@@ -62,4 +75,11 @@ tally_sum(struct tally *sum, const struct tally *more)
 		add(&sum->detected[i],
 		    atomic_load_explicit(&more->detected[i], memory_order_relaxed));
 	}
+	for (i = 0; i < COMPRESS_WHY_COUNT; i++)
+		add(&sum->packs[i],
+		    atomic_load_explicit(&more->packs[i], memory_order_relaxed));
+	add(&sum->packed_in,
+	    atomic_load_explicit(&more->packed_in, memory_order_relaxed));
+	add(&sum->packed_out,
+	    atomic_load_explicit(&more->packed_out, memory_order_relaxed));
 }

@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "gateway/filter/compress.h"
+
 #define TALLY_CLASSES 6	/* of the status: 0 is no answer, 2 is 2xx */
 #define TALLY_REASONS 11
 
@@ -35,11 +37,16 @@ struct tally {
 	atomic_uint_fast64_t answers[TALLY_CLASSES];
 	atomic_uint_fast64_t blocked[TALLY_REASONS], detected[TALLY_REASONS];
 	atomic_uint_fast64_t cache[TALLY_CACHE];
+	/* answers where compression is on, by why they were not compressed, and
+	 * bytes of bodies before and after */
+	atomic_uint_fast64_t packs[COMPRESS_WHY_COUNT], packed_in, packed_out;
 };
 
 /* `reason` NULL: neither refused nor detected. */
 void tally_add(struct tally *, unsigned status, const char *reason, bool blocked);
 void tally_add_cache(struct tally *, enum tally_cache);
+void tally_pack(struct tally *, enum compress_why);
+void tally_packed(struct tally *, uint64_t in, uint64_t out);
 /* Adds `more` to `sum`, which nobody else uses. */
 void tally_sum(struct tally *sum, const struct tally *more);
 

@@ -19,6 +19,7 @@
 #include "gateway/upstream/upstream.h"
 
 struct conn;
+struct encoder_pool;
 struct request;
 
 /* For bodies of answers that come as fast as they are read: large enough that calls
@@ -38,8 +39,9 @@ struct worker {
 	struct job_pool *inspectors, *hashers, *files;	/* shared */
 	LIST_HEAD(, request) hashing;		/* whose passwords the hashers have */
 	struct buf_pool *buffers;
-	size_t unpacking;			/* memory that decoders hold */
 	struct buf_pool *long_buffers;		/* of LONG_BUFFER_SIZE */
+	struct encoder_pool *encoders;
+	size_t unpacking, packing;		/* memory that de- and encoders hold */
 	struct id_source ids;
 	struct tally tally;
 	struct text line;			/* of a log record being made */

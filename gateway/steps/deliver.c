@@ -5,7 +5,6 @@
 #include "gateway/request/answer.h"
 #include "gateway/request/caching.h"
 #include "gateway/request/request.h"
-#include "gateway/request/source.h"
 
 #define PIECES_PER_RUN 32
 #define BYTES_PER_RUN (1u << 20) /* of an answer */
@@ -66,11 +65,11 @@ next_piece(struct request *req)
 {
 	struct span piece;
 
-	switch (source_piece(req, &piece)) {
+	switch (pack_piece(req, &piece)) {
 	case EXCHANGE_OK:
 		put_piece(req, piece);
 		req->piece_out = true;
-		if (source_is_done(req))
+		if (pack_is_done(req))
 			end_body(req);
 		return (STEP_NEXT);
 	case EXCHANGE_END: end_body(req); return (STEP_NEXT);
@@ -121,7 +120,7 @@ step_deliver(struct request *req)
 			return (rc);
 		}
 		if (req->piece_out)
-			source_used(req);
+			pack_used(req);
 		req->piece_out = false;
 		req->answer_bytes += req->piece_bytes;
 		bytes += req->piece_bytes;

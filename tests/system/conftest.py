@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fixtures of the system tests. Nothing outlives its test; each gateway must
 end cleanly and without a sanitizer's report."""
+import shutil
 import ssl
 
 import pytest
@@ -8,7 +9,11 @@ import pytest
 from yett_test.certs import Authority
 from yett_test.gateway import Gateway
 from yett_test.origin import Origin
-from yett_test.wait import Port
+from yett_test.wait import Port, seconds
+
+CHROMIUM_FLAGS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic",
+                  "--no-first-run", "--disable-background-networking",
+                  "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"]
 
 
 class Factory:
@@ -81,3 +86,22 @@ def tls_origin(authority):
     server = Origin(context)
     yield server
     server.stop()
+
+
+@pytest.fixture
+def browser(tmp_path):
+    webdriver = pytest.importorskip("selenium.webdriver")
+    from selenium.webdriver.chrome.service import Service
+    driver, chromium = shutil.which("chromedriver"), shutil.which("chromium")
+    if not driver or not chromium:
+        pytest.skip("chromium and chromium-driver are not installed")
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    options.set_capability("acceptInsecureCerts", True)
+    for flag in CHROMIUM_FLAGS + [f"--user-data-dir={tmp_path / 'profile'}"]:
+        options.add_argument(flag)
+    chrome = webdriver.Chrome(service=Service(driver), options=options)
+    chrome.set_page_load_timeout(seconds(30))
+    chrome.implicitly_wait(seconds(5))
+    yield chrome
+    chrome.quit()

@@ -19,6 +19,7 @@ system_tests = \
 	tests/system/test_cache_memory.py \
 	tests/system/test_check.py \
 	tests/system/test_command.py \
+	tests/system/test_compress.py \
 	tests/system/test_core_review.py \
 	tests/system/test_encoded_bodies.py \
 	tests/system/test_error_pages.py \

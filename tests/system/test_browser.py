@@ -1,15 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """A real browser works through it: pages, forms, a file upload, a refusal."""
 import re
-import shutil
 
 import pytest
 
 from yett_test.wait import Port, seconds
-
-FLAGS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic",
-         "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"]
 
 PAGE = b"""<!doctype html><html><head><meta charset="utf-8">
 <title>Shop</title>
@@ -22,25 +17,6 @@ PAGE = b"""<!doctype html><html><head><meta charset="utf-8">
 SCRIPT = b"""fetch("/api", {method: "POST", headers: {"Content-Type": "application/json"},
 body: JSON.stringify({items: [1, 2, {a: "b"}]})}).then(r => r.text())
 .then(t => { document.title = "Shop " + t; });"""
-
-
-@pytest.fixture
-def browser(tmp_path):
-    webdriver = pytest.importorskip("selenium.webdriver")
-    from selenium.webdriver.chrome.service import Service
-    driver, chromium = shutil.which("chromedriver"), shutil.which("chromium")
-    if not driver or not chromium:
-        pytest.skip("chromium and chromium-driver are not installed")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    options.set_capability("acceptInsecureCerts", True)
-    for flag in FLAGS + [f"--user-data-dir={tmp_path / 'profile'}"]:
-        options.add_argument(flag)
-    chrome = webdriver.Chrome(service=Service(driver), options=options)
-    chrome.set_page_load_timeout(seconds(30))
-    chrome.implicitly_wait(seconds(5))
-    yield chrome
-    chrome.quit()
 
 
 def typed(kind, body):

@@ -38,6 +38,7 @@ rig_open(struct request_rig *rig)
 	w->loop = loop_new();
 	w->upstream = upstream_new(w->loop);
 	w->buffers = buf_pool_new(2 * HEADER_BYTES, 4);
+	w->encoders = encoder_pool_new(1);
 	id_source_init(&w->ids);
 	TAILQ_INIT(&w->conns);
 	SLIST_INIT(&w->spare);
@@ -63,6 +64,7 @@ rig_close(struct request_rig *rig)
 	drop_request(rig);
 	request_free_spare(&rig->worker);
 	upstream_free(&rig->worker.upstream);
+	encoder_pool_free(&rig->worker.encoders);
 	buf_pool_free(&rig->worker.buffers);
 	loop_free(&rig->worker.loop);
 	identity_free(&rig->snapshot.identity);

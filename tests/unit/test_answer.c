@@ -123,6 +123,83 @@ test_rows(void **state)
 	}
 }
 
+/* Compression: what changes in the head, and that it is settled there. */
+static void
+test_compressed(void **state)
+{
+	static const struct span types[] = { SPAN("text/*") };
+	static const struct {
+		const char *why, *request, *origin, *out;
+		enum coding coding;
+		bool chunked, on;
+	} packs[] = {
+		{ "compressed",
+		    "GET / HTTP/1.1" N "Accept-Encoding: gzip" N "Host: a" N N,
+		    OK "Content-Type: text/html" N "ETag: \"a\"" N
+		       "Content-Length: 50" N N,
+		    OK "Content-Type: text/html" N "ETag: W/\"a\"" N
+		       "Content-Encoding: gzip" N "Vary: Accept-Encoding" N VIA
+		       "Transfer-Encoding: chunked" N N,
+		    CODING_GZIP, true, true },
+		{ "not for this client", GET,
+		    OK "Content-Type: text/html" N "Content-Length: 50" N N,
+		    OK "Content-Type: text/html" N "Vary: Accept-Encoding" N VIA
+		       "Content-Length: 50" N N,
+		    CODING_IDENTITY, false, false },
+		{ "HEAD", "HEAD / HTTP/1.1" N "Accept-Encoding: gzip" N "Host: a" N N,
+		    OK "Content-Type: text/html" N "Content-Length: 50" N N,
+		    OK "Content-Type: text/html" N "Content-Encoding: gzip" N
+		       "Vary: Accept-Encoding" N VIA N,
+		    CODING_GZIP, false, false },
+		{ "304 to a tag that was made weak",
+		    "GET / HTTP/1.1" N "Accept-Encoding: gzip" N
+		    "If-None-Match: \"b\", W/\"a\"" N "Host: a" N N,
+		    "HTTP/1.1 304 Not Modified" N DATE "ETag: \"a\"" N N,
+		    "HTTP/1.1 304 Not Modified" N DATE "ETag: W/\"a\"" N
+		    "Vary: Accept-Encoding" N VIA N,
+		    CODING_GZIP, false, false },
+		{ "304 to another tag",
+		    "GET / HTTP/1.1" N "Accept-Encoding: gzip" N
+		    "If-None-Match: W/\"ab\", W/\"b, /\"a\"" N "Host: a" N N,
+		    "HTTP/1.1 304 Not Modified" N DATE "ETag: \"a\"" N N,
+		    "HTTP/1.1 304 Not Modified" N DATE "ETag: \"a\"" N VIA N,
+		    CODING_IDENTITY, false, false },
+	};
+	struct compress_plan plan = { .rules = { types, 1, 10, false },
+		.order = { CODING_GZIP },
+		.n_order = 1,
+		.level = { [CODING_GZIP] = 4 } };
+	struct request *req;
+	size_t i;
+
+	(void)state;
+	rig.place.compress = &plan;
+	for (i = 0; i < sizeof(packs) / sizeof(packs[0]); i++) {
+		req = rig_request(&rig, packs[i].request);
+		rig_answer(&rig, packs[i].origin);
+		answer_head(req);
+		if (!span_eq(text_span(&req->answer), span_of(packs[i].out)))
+			fail_msg("%s:\n%.*s\nnot\n%s", packs[i].why,
+			    SPAN_FMT(text_span(&req->answer)), packs[i].out);
+		assert_int_equal(req->pack.coding, packs[i].coding);
+		assert_int_equal(req->answer_chunked, packs[i].chunked);
+		assert_int_equal(req->pack.on, packs[i].on);
+		assert_int_equal(rig.worker.packing > 0, packs[i].on);
+	}
+	/* as much is promised as there is memory for */
+	rig.worker.packing += PACK_MEMORY_MAX - 1000;
+	req = rig_request(&rig, packs[0].request);
+	rig_answer(&rig, packs[0].origin);
+	answer_head(req);
+	assert_int_equal(req->pack.why, COMPRESS_MEMORY);
+	assert_false(req->pack.on);
+	assert_true(
+	    span_find(text_span(&req->answer), SPAN("Content-Length: 50")) != SIZE_MAX);
+	rig.worker.packing -= PACK_MEMORY_MAX - 1000;
+	assert_int_equal(rig.worker.packing, 0);
+	rig.place.compress = NULL;
+}
+
 static bool
 has(const struct request *req, const char *what)
 {
@@ -340,6 +417,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_compressed),
 		cmocka_unit_test(test_date_is_added),
 		cmocka_unit_test(test_drain_closes),
 		cmocka_unit_test(test_interim),

@@ -110,6 +110,53 @@ encode(enum coding coding, unsigned level, struct span in, size_t piece, struct 
 	assert_null(e);
 }
 
+/* What no coding likes: few letters, no words. Brotli's encoder wants most for it, and
+ * ends the process when it does not get it. */
+static void
+make_letters(struct text *t, size_t n)
+{
+	uint32_t x = 1;
+
+	while (t->n < n) {
+		x = x * 1664525 + 1013904223;
+		text_putc(t, "abcdefghij <>/="[(x >> 24) % 14]);
+	}
+}
+
+/* What memory is set aside by is what is used at most. */
+static void
+test_memory_of_encoders(void **state)
+{
+	static const enum coding codings[] = { CODING_ZSTD, CODING_BR, CODING_GZIP };
+	struct encoder_pool *own;
+	struct encoder *e;
+	struct text in, to;
+	unsigned i, level;
+	size_t most;
+
+	(void)state;
+	text_init(&in, 1 << 20);
+	text_init(&to, 1 << 20);
+	make_letters(&in, 1 << 19);
+	for (i = 0; i < 3; i++)
+		for (level = 1; level <= encoder_level_max(codings[i]); level++) {
+			own = encoder_pool_new(0);
+			e = encoder_take(own, codings[i], level);
+			assert_non_null(e);
+			text_reset(&to);
+			run_to_done(e, text_span(&in), ENCODER_FINISH, 1 << 15, &to);
+			most = encoder_memory_most(codings[i], level);
+			assert_true(most <= ENCODER_MEMORY_MAX);
+			if (encoder_memory(e) > most || encoder_memory(e) < most / 4)
+				fail_msg("%u at %u: %zu, not %zu", i, level,
+				    encoder_memory(e), most);
+			encoder_give(&e);
+			encoder_pool_free(&own);
+		}
+	text_free(&in);
+	text_free(&to);
+}
+
 /* Pushes all of `in`; the last verdict before or of the end. */
 static enum decode_rc
 push(struct decoder *d, struct span in, size_t piece, size_t room, struct text *to)
@@ -537,6 +584,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_round_trips),
+		cmocka_unit_test(test_memory_of_encoders),
 		cmocka_unit_test(test_flush),
 		cmocka_unit_test(test_reuse),
 		cmocka_unit_test(test_bombs),

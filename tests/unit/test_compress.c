@@ -12,6 +12,8 @@
 
 #include <cmocka.h>
 
+#include "gateway/filter/encoder.h"
+
 static const struct span TYPES[] = { SPAN("text/*"), SPAN("application/json"),
 	SPAN("image/svg+xml") };
 static const struct compress_rules RULES = { TYPES, 3, 1024, false };
@@ -230,6 +232,40 @@ test_added(void **state)
 	text_free(&head);
 }
 
+/* The configuration's words as rules. */
+static void
+test_plan(void **state)
+{
+	const char *types[] = { "text/*", "application/json" };
+	const char *encodings[] = { "br", "gzip" };
+	struct conf_compress conf = {
+		.types = { types, 2 },
+		.encodings = { encodings, 2 },
+		.min = 1024,
+		.level = 9,
+	};
+	struct compress_plan *plan;
+
+	(void)state;
+	assert_null(compress_plan_new(&conf));
+	conf.on = true;
+	plan = compress_plan_new(&conf);
+	assert_int_equal(plan->n_order, 2);
+	assert_int_equal(plan->order[0], CODING_BR);
+	assert_int_equal(plan->order[1], CODING_GZIP);
+	assert_int_equal(plan->level[CODING_BR], 6); /* the highest there is */
+	assert_int_equal(plan->level[CODING_GZIP], 9);
+	assert_int_equal(judge(&plan->rules, "", HTML, 200), COMPRESS_YES);
+	assert_int_equal(
+	    judge(&plan->rules, "", "Content-Type: image/png", 200), COMPRESS_TYPE);
+	compress_plan_free(&plan);
+	assert_null(plan);
+	conf.level = 0;
+	plan = compress_plan_new(&conf);
+	assert_int_equal(plan->level[CODING_BR], encoder_level_standard(CODING_BR));
+	compress_plan_free(&plan);
+}
+
 int
 main(void)
 {
@@ -238,6 +274,7 @@ main(void)
 		cmocka_unit_test(test_any_type),
 		cmocka_unit_test(test_fields),
 		cmocka_unit_test(test_added),
+		cmocka_unit_test(test_plan),
 	};
 
 	return (cmocka_run_group_tests(tests, NULL, NULL));
