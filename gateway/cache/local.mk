@@ -63,4 +63,10 @@ tests_unit_test_cache_validate_SOURCES = tests/unit/test_cache_validate.c tests/
 tests_unit_test_cache_validate_LDADD = $(CACHE_TEST_LIBS)
 tests_unit_test_cache_vary_SOURCES = tests/unit/test_cache_vary.c tests/unit/cache_rig.h
 tests_unit_test_cache_vary_LDADD = $(CACHE_TEST_LIBS)
+# Not built by default: make tests/bench/bench_cache
+EXTRA_PROGRAMS += tests/bench/bench_cache
+tests_bench_bench_cache_SOURCES = tests/bench/bench_cache.c tests/unit/store_rig.h \
+	tests/unit/cache_rig.h
+tests_bench_bench_cache_LDADD = gateway/cache/libcache.a gateway/http/libhttp.a \
+	gateway/loop/libloop.a gateway/base/libbase.a $(ALLOCATOR_LIBS) $(EV_LIBS) -lm
 endif

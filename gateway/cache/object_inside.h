@@ -89,20 +89,21 @@ enum place { PLACE_NONE, PLACE_SMALL, PLACE_MAIN };
 #define OBJECT_MAGIC 0x0b7ec701u
 struct object {
 	struct cache_object o;			/* first */
+	/* What a hit looks at lies together. */
 	atomic_uint refs;
-	atomic_uint deriving;			/* bits */
-	_Atomic(struct cache_body *) derived[CACHE_DERIVED];
-	struct tag_link *tags;
-	uint32_t n_tags;
-	uint32_t fingerprint;
 	atomic_uchar hits;			/* 0..3 */
-	_Atomic(struct shard *) shard;		/* NULL: never put */
-	/* Under the shard's lock: */
-	uint8_t place;
+	uint8_t place;				/* under the shard's lock, as: */
 	struct cache_key key;
 	struct object *bucket_next;
 	struct object *newer, *older;
 	uint64_t cost;
+	uint32_t fingerprint;
+	/* Not under a lock: */
+	uint32_t n_tags;
+	struct tag_link *tags;
+	_Atomic(struct shard *) shard;		/* NULL: never put */
+	atomic_uint deriving;			/* bits */
+	_Atomic(struct cache_body *) derived[CACHE_DERIVED];
 };
 
 static inline struct object *
