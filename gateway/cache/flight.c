@@ -426,7 +426,7 @@ cache_flight_news(struct cache_flight *self, struct cache_object **object_r)
 	lock_take(flight->waited.lock);
 	if (flight->object != NULL && !is_cut(flight->object) &&
 	    self->joined_us <= flight->purged_us) {
-		/* Not so where the follower came after a purge: it was asked for before. */
+		/* Not so for who came after a purge: it was asked for before. */
 		*object_r = cache_object_ref(flight->object);
 		news = CACHE_NEWS_LANDED;
 	} else if (flight->object != NULL || flight->ended) {

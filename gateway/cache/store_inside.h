@@ -130,7 +130,8 @@ struct object *table_tagged(const struct shard *, uint64_t tag);
 
 /* --- hit-for-miss (marks.c); the shard's lock is held -------------------- */
 
-void marks_set(struct shard *, const struct cache_key *, int64_t until_us, int64_t now_us);
+void marks_set(struct shard *, const struct cache_key *, int64_t until_us,
+    int64_t now_us);
 bool marks_have(const struct shard *, const struct cache_key *, int64_t now_us);
 void marks_drop(struct shard *, const struct cache_key *);
 void marks_drop_all(struct shard *);
