@@ -62,8 +62,9 @@ speaks_for_client(struct span name)
 }
 
 /* "X_Forwarded_For" is not the field X-Forwarded-For, but CGI-like origins turn
- * both into the same variable: a client must not speak for Yett that way. Names
- * longer than any of ours come back cut off. */
+ * both into the same variable: a client must not speak for Yett that way, nor say to
+ * the origin what rules and cache take for another field. Names longer than any of
+ * ours come back cut off. */
 static struct span
 name_for_cgi(struct span name, char plain[64])
 {
@@ -87,9 +88,7 @@ is_refused(const struct request *req, const struct http_field *f)
 		return (false);
 	name = name_for_cgi(f->name, plain);
 	header = span_of(req->snap->conf->identity.header);
-	/* the rules saw the body as it is, whatever Content_Encoding says */
-	return (is_ours(http_field_id(name)) || speaks_for_client(name) ||
-		http_field_id(name) == HTTP_CONTENT_ENCODING ||
+	return (http_field_id(name) != HTTP_OTHER || speaks_for_client(name) ||
 		span_eq_nocase(name, name_for_cgi(header, believed)));
 }
 
@@ -194,7 +193,8 @@ put_client_fields(const struct request *req, struct text *head)
 		if (f->hop_by_hop || is_refused(req, f) || is_for_us(req, f))
 			continue;
 		if (f->id == HTTP_COOKIE && sticky.p != NULL) {
-			origin_choice_put_cookies(head, f->value, sticky);
+			if (is_kept(req, f->name))
+				origin_choice_put_cookies(head, f->value, sticky);
 			continue;
 		}
 		if (f->id == HTTP_ACCEPT_ENCODING &&

@@ -62,6 +62,10 @@ static const struct row {
 		"X-Cluster-Client-Ip: 10.0.0.1" N "Fastly-Client-IP: 10.0.0.1" N
 		"CF-Ray: 1" N N,
 	    TOP "CF-Ray: 1" N SAYS N },
+	{ "nor are names that Yett knows spelt for CGI",
+	    TOP "User_Agent: x" N "ACCEPT_ENCODING: gzip" N "If_None-Match: *" N
+		"Content_Type: x" N "User__Agent: 1" N N,
+	    TOP "User__Agent: 1" N SAYS N },
 	{ "nor says where it is",
 	    TOP "X-Geo-Country: DE" N "x_geo-asn: 1" N "X-GEO-Anything: 1" N
 		"X-Geography: 1" N N,
