@@ -34,6 +34,7 @@ static const struct {
 	{ "ban.list", admin_ban_list },
 	{ "cache.purge", admin_cache_purge },
 	{ "cache.stats", admin_cache_stats },
+	{ "pool.drain", admin_pool_drain },
 	{ "status", admin_status },
 };
 

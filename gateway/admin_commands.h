@@ -24,6 +24,12 @@ admin_command_f admin_ban_list, admin_ban_add, admin_ban_lift;
 /* gateway/admin_cache.c */
 admin_command_f admin_cache_stats, admin_cache_purge;
 
+/* gateway/admin_pools.c */
+admin_command_f admin_pool_drain;
+json_t *admin_pools(const struct control_view *);
+struct upstream_server_state;
+/* "up", "drained", "down", "ejected", "refusing" */
+const char *admin_server_state(const struct upstream_server_state *);
 
 /* A command that has to find its answer out first: embedded in what does that. */
 struct admin_turn {

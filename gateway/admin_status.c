@@ -253,6 +253,7 @@ admin_status(struct control_view *view, const json_t *question, json_t *answer)
 	json_object_set_new(answer, "limits", limits(view));
 	json_object_set_new(answer, "limit_keys", keys(view));
 	json_object_set_new(answer, "bans", bans(view));
+	json_object_set_new(answer, "pools", admin_pools(view));
 	json_object_set_new(answer, "files", files(view));
 	json_object_set_new(answer, "names", names(view));
 	json_object_set_new(answer, "access_log", log_figures(view->snap->access));

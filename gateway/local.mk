@@ -11,6 +11,7 @@ yett_SOURCES = \
 	gateway/cli/control_client.c \
 	gateway/cli/control_client.h \
 	gateway/cli/explain.c \
+	gateway/cli/drain.c \
 	gateway/cli/limit.c \
 	gateway/cli/geo.c \
 	gateway/cli/protect.c \
@@ -25,6 +26,7 @@ yett_SOURCES = \
 	gateway/admin_cache.c \
 	gateway/admin_commands.h \
 	gateway/admin_limits.c \
+	gateway/admin_pools.c \
 	gateway/admin_status.c \
 	gateway/control.c \
 	gateway/control.h \

@@ -19,6 +19,7 @@ static const struct subcommand {
 	{ "ban", cli_ban, "list, add or lift bans" },
 	{ "cache", cli_cache, "figures of the cache, and purging it" },
 	{ "geo", cli_geo, "tell the country and network of addresses" },
+	{ "drain", cli_drain, "give a server of a pool no new requests, or take it back" },
 	{ "limit", cli_limit, "show one key of a rate limit, or let it start over" },
 	{ "schema", cli_schema,
 	    "print the configuration's JSON Schema or reference page" },

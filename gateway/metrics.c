@@ -397,6 +397,88 @@ put_files(const struct control_view *view, struct text *out)
 	}
 }
 
+/* One figure of each server of each pool. */
+static void
+put_servers(const struct control_view *view, struct text *out, const char *name,
+    uint64_t (*figure)(const struct upstream_server_state *))
+{
+	struct upstream_server_state state;
+	const struct upstream_pool *pool;
+	uint32_t i;
+	size_t p;
+
+	for (p = 0; p < view->snap->conf->n_pools; p++) {
+		pool = view->snap->pools[p];
+		for (i = 0; i < upstream_pool_count(pool); i++) {
+			upstream_pool_state(pool, i, clock_mono_us(), &state);
+			text_puts(out, name);
+			label(out, "{pool=\"", view->snap->conf->pools[p].name, "\"");
+			label(out, ",server=\"", state.address, "\"");
+			label(out, ",host=\"", state.host, "\"} ");
+			text_printf(out, "%" PRIu64 "\n", figure(&state));
+		}
+	}
+}
+
+static uint64_t
+is_up(const struct upstream_server_state *state)
+{
+	return (!state->drained && !state->down && !state->ejected && !state->failed);
+}
+
+static uint64_t
+is_ejected(const struct upstream_server_state *state)
+{
+	return (state->ejected);
+}
+
+static uint64_t
+is_drained(const struct upstream_server_state *state)
+{
+	return (state->drained);
+}
+
+static uint64_t
+active_of(const struct upstream_server_state *state)
+{
+	return (state->active);
+}
+
+static uint64_t
+requests_of(const struct upstream_server_state *state)
+{
+	return (state->requests);
+}
+
+static uint64_t
+failures_of(const struct upstream_server_state *state)
+{
+	return (state->failures);
+}
+
+static void
+put_pools(const struct control_view *view, struct text *out)
+{
+	head(out, "yett_origin_up", "gauge",
+	    "1 while a server of a pool gets new requests as usual.");
+	put_servers(view, out, "yett_origin_up", is_up);
+	head(out, "yett_origin_ejected", "gauge",
+	    "1 while a server is left out because requests failed.");
+	put_servers(view, out, "yett_origin_ejected", is_ejected);
+	head(out, "yett_origin_drained", "gauge",
+	    "1 while a server is drained by the operator.");
+	put_servers(view, out, "yett_origin_drained", is_drained);
+	head(out, "yett_origin_active", "gauge", "Requests that a server has now.");
+	put_servers(view, out, "yett_origin_active", active_of);
+	head(out, "yett_origin_requests_total", "counter",
+	    "Requests sent to a server, retries and refused connections too.");
+	put_servers(view, out, "yett_origin_requests_total", requests_of);
+	head(out, "yett_origin_failures_total", "counter",
+	    "Of these, refused or broken connections, timeouts, answers of 500 and "
+	    "above but 501, or that are no HTTP.");
+	put_servers(view, out, "yett_origin_failures_total", failures_of);
+}
+
 static void
 put_names(const struct control_view *view, struct text *out)
 {
@@ -439,6 +521,7 @@ make_page(struct metrics *m)
 	put_checks(m->view, &m->page);
 	put_files(m->view, &m->page);
 	put_names(m->view, &m->page);
+	put_pools(m->view, &m->page);
 }
 
 /* --- the answer ------------------------------------------------------------------ */

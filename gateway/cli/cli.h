@@ -23,6 +23,7 @@ int cli_status(int argc, char **argv);
 int cli_explain(int argc, char **argv);
 int cli_limit(int argc, char **argv);
 int cli_ban(int argc, char **argv);
+int cli_drain(int argc, char **argv);
 int cli_version(int argc, char **argv);
 
 #endif

@@ -14,7 +14,8 @@ static const char HELP[] =
     "usage: yett status [--json] [--socket PATH | -c FILE]\n"
     "\n"
     "Asks the running gateway how it is: connections, limits and their sharing\n"
-    "through Redis, bans, names of origins, databases and lists, logs.\n"
+    "through Redis, bans, pools and their servers, names of origins, databases and\n"
+    "lists, logs.\n"
     "\n"
     "      --json             print the answer as it came\n"
     "      --socket PATH      the gateway's control socket\n"
@@ -70,6 +71,24 @@ print_limits(const json_t *limits)
 		control_text(limit, "name"), control_text(limit, "rate"),
 		control_number(limit, "allowed"), control_number(limit, "denied"),
 		control_number(limit, "shadowed"), control_number(limit, "degraded"));
+}
+
+static void
+print_pools(const json_t *pools)
+{
+	const json_t *pool, *server;
+	size_t i, j;
+
+	if (json_array_size(pools) > 0)
+		printf("\n%-16s %-28s %-9s %7s %12s %10s\n", "pool", "server", "state",
+		    "active", "requests", "failures");
+	json_array_foreach(pools, i, pool)
+	    json_array_foreach(json_object_get(pool, "servers"), j, server) printf(
+		"%-16s %-28s %-9s %7lld %12lld %10lld%s\n", control_text(pool, "name"),
+		control_text(server, "address"), control_text(server, "state"),
+		control_number(server, "active"), control_number(server, "requests"),
+		control_number(server, "failures"),
+		json_is_true(json_object_get(server, "backup")) ? "  backup" : "");
 }
 
 static void
@@ -176,6 +195,7 @@ print_status(const json_t *s)
 	print_log("access log", json_object_get(s, "access_log"));
 	print_log("audit log", json_object_get(s, "audit_log"));
 	print_limits(json_object_get(s, "limits"));
+	print_pools(json_object_get(s, "pools"));
 	print_names(json_object_get(s, "names"));
 	print_files(json_object_get(s, "files"));
 }
