@@ -511,6 +511,35 @@ is_failure(uint16_t status)
 	return (status >= 500 && status != 501);
 }
 
+static void
+want_io(struct exchange *x, enum exchange_rc rc)
+{
+	if (x->conn != NULL)
+		loop_io_want(&x->conn->io, rc == EXCHANGE_WAIT ? x->wants : 0);
+}
+
+/* All of the answer is here: its connection may serve another request while the
+ * client takes the rest. */
+static void
+release_early(struct request *req)
+{
+	if (req->origin.body_done && exchange_may_keep(req))
+		drop_conn(req, true);
+}
+
+/* The head of the answer is here. */
+static void
+settle(struct request *req)
+{
+	struct exchange *x;
+
+	x = &req->origin;
+	note(req, is_failure(x->response.status));
+	if (!x->conn->cookie_anew || !upstream_cookie(x->conn, x->cookie))
+		x->cookie[0] = '\0';
+	release_early(req);
+}
+
 enum exchange_rc
 exchange_head(struct request *req)
 {
@@ -531,8 +560,8 @@ exchange_head(struct request *req)
 		if ((rc == EXCHANGE_BAD || rc == EXCHANGE_TIMEOUT) && try_again(req, rc))
 			continue;
 		if (rc == EXCHANGE_OK)
-			note(req, is_failure(x->response.status));
-		loop_io_want(&x->conn->io, rc == EXCHANGE_WAIT ? x->wants : 0);
+			settle(req);
+		want_io(x, rc);
 		return (rc);
 	}
 }
@@ -606,6 +635,8 @@ exchange_body(struct request *req, struct span *piece_r)
 	x = &req->origin;
 	x->wants = 0;
 	*piece_r = SPAN_NONE;
+	if (x->conn == NULL)
+		return (EXCHANGE_END); /* it was released with the last piece */
 	rc = send_request(req);
 	if (rc != EXCHANGE_OK && rc != EXCHANGE_WAIT)
 		return (rc);
@@ -615,7 +646,9 @@ exchange_body(struct request *req, struct span *piece_r)
 		x->failure = "answer stalled";
 		rc = EXCHANGE_TIMEOUT;
 	}
-	loop_io_want(&x->conn->io, rc == EXCHANGE_WAIT ? x->wants : 0);
+	want_io(x, rc);
+	if (rc == EXCHANGE_OK || rc == EXCHANGE_END)
+		release_early(req);
 	return (rc);
 }
 

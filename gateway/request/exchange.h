@@ -29,6 +29,7 @@ struct exchange {
 	struct upstream_conn *conn;
 	bool chosen;			/* `ask` says what the choice needs */
 	struct span sticky;		/* name of the pool's cookie; absent none */
+	char cookie[UPSTREAM_COOKIE];	/* value to set; "" none */
 	bool touched;			/* this connection took bytes of the request */
 	bool noted;			/* what became of this connection's try */
 	unsigned retries;		/* so far, */

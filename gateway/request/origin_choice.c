@@ -75,15 +75,14 @@ void
 origin_choice_put_set_cookie(const struct request *req, struct text *head)
 {
 	const struct exchange *x;
-	char value[UPSTREAM_COOKIE];
 
 	x = &req->origin;
-	if (x->conn == NULL || !x->conn->cookie_anew || !upstream_cookie(x->conn, value))
+	if (x->cookie[0] == '\0')
 		return;
 	text_put(head, SPAN("Set-Cookie: "));
 	text_put(head, x->sticky);
 	text_putc(head, '=');
-	text_puts(head, value);
+	text_puts(head, x->cookie);
 	text_put(head, SPAN("; Path=/; HttpOnly; SameSite=Lax"));
 	if (span_eq(req->http.scheme, SPAN("https")))
 		text_put(head, SPAN("; Secure"));

@@ -17,6 +17,7 @@ struct server {
 	 * cap, then, until somebody looks. */
 	_Atomic int64_t until_us;
 	_Atomic int64_t back_us;
+	_Atomic uint32_t in_a_row; /* failures, with no success between them */
 	/* Under the lock. */
 	uint32_t times;
 	char apart[64];
@@ -127,6 +128,13 @@ eject(struct outlier *o, struct server *server, int64_t now_us)
 	atomic_store_explicit(&server->back_us, back_us, memory_order_relaxed);
 	atomic_store_explicit(&server->until_us, back_us, memory_order_relaxed);
 	window_clear(&server->window);
+	atomic_store_explicit(&server->in_a_row, 0, memory_order_relaxed);
+}
+
+static uint32_t
+in_a_row(const struct outlier *o, uint32_t server)
+{
+	return (atomic_load_explicit(&o->servers[server].in_a_row, memory_order_relaxed));
 }
 
 static bool
@@ -135,8 +143,10 @@ is_outlier(struct outlier *o, uint32_t server, int64_t now_us)
 	uint64_t tries, failures;
 
 	window_sum(&o->servers[server].window, now_us, &tries, &failures);
+	/* A busy one that dies had thousands of successes a moment ago. */
 	return (failures != 0 && failures >= o->conf.failures &&
-		failures * 100 >= tries * o->conf.percent);
+		(failures * 100 >= tries * o->conf.percent ||
+		    in_a_row(o, server) >= o->conf.failures));
 }
 
 bool
@@ -148,6 +158,12 @@ outlier_note(struct outlier *o, uint32_t server, bool failed, int64_t now_us)
 	CHECK(server < o->n);
 	if (o->cap == 0 || outlier_is_ejected(o, server, now_us))
 		return (false);
+	if (failed)
+		(void)atomic_fetch_add_explicit(
+		    &o->servers[server].in_a_row, 1, memory_order_relaxed);
+	else if (in_a_row(o, server) != 0)
+		atomic_store_explicit(
+		    &o->servers[server].in_a_row, 0, memory_order_relaxed);
 	window_add(&o->servers[server].window, now_us, 1, failed ? 1 : 0);
 	if (!failed || !is_outlier(o, server, now_us))
 		return (false);
@@ -188,6 +204,7 @@ outlier_pardon(struct outlier *o, uint32_t server)
 	atomic_store_explicit(&o->servers[server].until_us, 0, memory_order_relaxed);
 	atomic_store_explicit(&o->servers[server].back_us, 0, memory_order_relaxed);
 	window_clear(&o->servers[server].window);
+	atomic_store_explicit(&o->servers[server].in_a_row, 0, memory_order_relaxed);
 	lock_release(&o->lock);
 }
 

@@ -11,8 +11,8 @@
 
 struct outlier_conf {
 	int64_t window_us; /* failures older than that are forgotten */
-	/* Ejected are those with so many failures, if they are so many percent of
-	 * its requests too: a busy server has a few. */
+	/* Ejected are those with so many failures, if they came in a row, or are so
+	 * many percent of its requests too: a busy server has a few. */
 	uint32_t failures, percent;
 	/* The first time for `base_us`, the n-th in a row for n times that, but
 	 * not above `max_us`. */

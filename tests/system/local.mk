@@ -12,6 +12,7 @@ system_tests = \
 	tests/system/http_cache/suite.py \
 	tests/system/test_access.py \
 	tests/system/test_admin.py \
+	tests/system/test_balance.py \
 	tests/system/test_bans.py \
 	tests/system/test_bodies.py \
 	tests/system/test_browser.py \
@@ -49,6 +50,7 @@ system_tests = \
 	tests/system/yett_test/certs.py \
 	tests/system/yett_test/client.py \
 	tests/system/yett_test/dns.py \
+	tests/system/yett_test/farm.py \
 	tests/system/yett_test/gateway.py \
 	tests/system/yett_test/load.py \
 	tests/system/yett_test/mmdb.py \

@@ -70,7 +70,8 @@ test_steps(void **state)
 	} rows[] = {
 		{ "ffff.f!", "five failures" },
 		{ "ssssffff.f!", "one of five and more" },
-		{ "sssssssssssssssssssssssssfffff.", "five of thirty are not" },
+		{ "sssssffsssssffsssssssssssssssf.", "five of thirty are not" },
+		{ "sssssssssssssssssssssssssfffff!", "unless they come in a row" },
 		{ "sssssssssssssssssssssssss99fffff!",
 		    "what was long ago is not counted" },
 		{ "ff9fff!", "within the window" },
