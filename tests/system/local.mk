@@ -30,6 +30,7 @@ system_tests = \
 	tests/system/test_headers.py \
 	tests/system/test_health.py \
 	tests/system/test_http_answers.py \
+	tests/system/test_http_cache.py \
 	tests/system/test_http_requests.py \
 	tests/system/test_identity.py \
 	tests/system/test_isolation.py \

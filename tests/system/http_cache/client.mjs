@@ -16,7 +16,6 @@ const { runTests, getResults } = await load('http-cache-tests', 'client', 'runne
 const fetch = (await load('node-fetch', 'lib', 'index.mjs')).default
 const suites = [...(await load('http-cache-tests', 'tests', 'index.mjs')).default,
   (await load('http-cache-tests', 'tests', 'surrogate-control.mjs')).default]
-const print = console.log
 console.log = () => {} // "test passed" and the like
 
 const told = {}
@@ -38,4 +37,5 @@ for (const suite of wanted) {
     }
   }
 }
-print(JSON.stringify(told))
+// An answer that a test has given up may never end.
+process.stdout.write(JSON.stringify(told), () => process.exit(0))

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Other caching proxies in front of an origin, as somebody would set them up who wants
-a cache by RFC 9111: memory or a folder of its own, and no answer kept that did not say
-how long, where the proxy has a switch for that."""
+a cache by RFC 9111: memory or a folder of its own, and no guess for how long an answer
+is fresh that does not say so, unless that is wished for."""
 import os
 import pwd
 import re
@@ -47,8 +47,7 @@ cache_peer 127.0.0.1 parent {origin} 0 no-query no-digest originserver name=orig
 cache_peer_access origin allow all
 http_access allow all
 cache_mem 64 MB
-# no guesses: without freshness of its own an answer is not fresh
-refresh_pattern . 0 0% 0
+refresh_pattern . {heuristic}
 negative_ttl 0
 pid_filename {folder}/pid
 cache_log {folder}/cache.log
@@ -61,12 +60,11 @@ shutdown_lifetime 0 seconds
 visible_hostname squid
 """
 
-# required_headers 2: only what says how long it is fresh; ignore_client_cc_max_age 0:
-# what a client asks for counts, as the RFC has it.
+# ignore_client_cc_max_age 0: what a client asks for counts, as the RFC has it.
 TRAFFIC_SERVER = """
 CONFIG proxy.config.http.server_ports STRING {port}:ip-in=127.0.0.1
 CONFIG proxy.config.http.cache.http INT 1
-CONFIG proxy.config.http.cache.required_headers INT 2
+CONFIG proxy.config.http.cache.required_headers INT {heuristic}
 CONFIG proxy.config.http.cache.ignore_client_cc_max_age INT 0
 CONFIG proxy.config.http.insert_age_in_response INT 1
 CONFIG proxy.config.http.push_method_enabled INT 0
@@ -102,9 +100,8 @@ CacheEnable disk /
 CacheRoot {folder}/cache
 CacheDirLevels 2
 CacheDirLength 1
-# no guesses: without freshness of its own an answer is not fresh
 CacheDefaultExpire 0
-CacheLastModifiedFactor 0
+CacheLastModifiedFactor {heuristic}
 CacheIgnoreNoLastMod On
 CacheStoreExpired On
 """
@@ -128,6 +125,8 @@ class Peer:
     since most of these give up root."""
     name = program = ""
     version_flag = "-v"
+    # Freshness guessed from Last-Modified: not, and by its makers' standard.
+    heuristics = ("", "")
 
     @classmethod
     def here(cls):
@@ -137,11 +136,12 @@ class Peer:
     def version(cls):
         return first_version([find(cls.program), cls.version_flag])
 
-    def __init__(self, folder, origin):
+    def __init__(self, folder, origin, heuristic=False):
         self.folder = Path(folder)
         self.folder.chmod(0o777)
         self.port = Port()
-        self.values = {"folder": folder, "port": self.port.number, "origin": origin}
+        self.values = {"folder": folder, "port": self.port.number, "origin": origin,
+                       "heuristic": self.heuristics[heuristic]}
         log = open(self.folder / "output.log", "wb")
         try:
             self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL,
@@ -213,6 +213,7 @@ class Varnish(Peer):
 
 class Squid(Peer):
     name, program = "Squid", "squid"
+    heuristics = ("0 0% 0", "0 20% 4320")
 
     def command(self):
         return [find("squid"), "-N", "-f", self.write("squid.conf", SQUID)]
@@ -220,6 +221,7 @@ class Squid(Peer):
 
 class TrafficServer(Peer):
     name, program, version_flag = "Apache Traffic Server", "traffic_server", "-V"
+    heuristics = ("2", "1")     # what must be there: freshness, or Last-Modified
 
     def command(self):
         user = "trafficserver" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
@@ -241,6 +243,7 @@ class TrafficServer(Peer):
 
 class Apache(Peer):
     name, program = "Apache httpd", "apache2"
+    heuristics = ("0", "0.1")
 
     def command(self):
         self.values["modules"] = "/usr/lib/apache2/modules"

@@ -120,7 +120,7 @@ def run(folder, base, at_once=100, again=2):
     return Results(told)
 
 
-def configuration(origin):
+def configuration(origin, heuristic=False):
     """Yett's, as somebody would write it who wants a cache; the rest is that of the
     system tests. No policy and one more method: the suite is odd on purpose."""
     return {"policies": {"default": {"mode": "off"}},
@@ -128,4 +128,4 @@ def configuration(origin):
             "pools": {"app": {"servers": [{"url": f"http://127.0.0.1:{origin}"}]}},
             "sites": [{"hosts": ["*"], "pool": "app", "policy": "default",
                        "methods": ["GET", "HEAD", "POST", "PUT", "DELETE", "M-SEARCH"],
-                       "cache": "on"}]}
+                       "cache": {"heuristic": 10} if heuristic else "on"}]}

@@ -28,19 +28,20 @@ class Yett:
     def version():
         return yett("version").stdout.split()[1]
 
-    def __init__(self, folder, origin):
-        self.gateway = Gateway(Path(folder), None, Port(), **suite.configuration(origin))
+    def __init__(self, folder, origin, heuristic=False):
+        self.gateway = Gateway(Path(folder), None, Port(),
+                               **suite.configuration(origin, heuristic))
         self.url = self.gateway.url
 
     def stop(self):
         self.gateway.stop()
 
 
-def measure(kind, folder):
+def measure(kind, folder, heuristic):
     origin = suite.Origin(folder)
     try:
         with tempfile.TemporaryDirectory(dir="/tmp", prefix="cache-suite-") as work:
-            proxy = kind(work, origin.port)
+            proxy = kind(work, origin.port, heuristic)
             try:
                 return suite.run(folder, proxy.url)
             finally:
@@ -68,6 +69,8 @@ def main():
     parser.add_argument("--only", default=",".join(kinds), metavar="NAME,NAME",
                         help=f"of {', '.join(kinds)} (default: all that are here)")
     parser.add_argument("--json", metavar="FILE", help="results of each test go there")
+    parser.add_argument("--heuristics", action="store_true",
+                        help="freshness is guessed from Last-Modified, by those who can")
     parser.add_argument("--failed", action="store_true",
                         help="list required and optional tests that were not passed")
     options = parser.parse_args()
@@ -84,7 +87,7 @@ def main():
         if not kind.here():
             print(f"{kind.name} is left out: it is not installed", file=sys.stderr)
             continue
-        results = measure(kind, folder)
+        results = measure(kind, folder, options.heuristics)
         print(row(kind.name, kind.version(), results.figures()), flush=True)
         everything[name] = results
     if options.failed:
