@@ -26,6 +26,7 @@ nobase_dist_doc_DATA = \
 	docs/guide/limits.md \
 	docs/guide/names.md \
 	docs/guide/operating.md \
+	docs/guide/pools.md \
 	docs/guide/quickstart.md \
 	docs/guide/tls.md \
 	docs/guide/waf.md
