@@ -73,31 +73,27 @@ def test_both_families(gateway, dns):
 
 
 def test_addresses_that_change_under_load(gateway, dns, origins):
-    """No request is lost, the new address gets its share within the time to live
-    and a second, the old one nothing any more."""
+    """No request is lost, the new address gets its share soon after the time to
+    live is over, and the old one nothing any more."""
     old, kept, new = origins
     dns.set(NAME, "127.0.0.1", "127.0.0.2", ttl=1)
     gw = gateway(**named(dns, old.port))
     with Load([gw], clients=6, pause=0.002) as load:
         until(lambda: min(counts([old, kept])) > 20, what="load on both")
         dns.set(NAME, "127.0.0.2", "127.0.0.3", ttl=1)
-        until(lambda: new.requests, 2, "traffic to the new address")
+        until(lambda: new.requests, what="traffic to the new address")
         assert "127.0.0.2, 127.0.0.3" in gw.expect(f"{NAME} is now")
-        # What had been sent to the old one when the set changed is through by then.
-        mark = len(new.requests)
-        until(lambda: len(new.requests) > mark + 20, what="more traffic")
+        # What was under way when the set changed ends; idle connections are closed.
+        until(lambda: not old.open, 15, "connections to the old address to end")
         last = len(old.requests)
-        until(lambda: len(new.requests) > mark + 120, what="more traffic")
+        mark = len(new.requests)
+        until(lambda: len(new.requests) > mark + 100, what="more traffic")
         assert len(old.requests) == last
-        until(lambda: not old.open, what="idle connections to be closed")
-        # There and back, several times, and now with a server that goes away.
-        for n in range(3):
-            dns.set(NAME, f"127.0.0.{1 + n % 2}", ttl=1)
-            gw.expect(f"{NAME} is now 127.0.0.{1 + n % 2}")
-        dns.set(NAME, "127.0.0.2", ttl=1)
-        until(lambda: told(gw)["addresses"] == ["127.0.0.2"], what="the last set")
-        mark = len(kept.requests)
-        until(lambda: len(kept.requests) > mark + 20, what="more traffic")
+        # There and back, and then the others go away.
+        for address in ("127.0.0.1", "127.0.0.3", "127.0.0.2"):
+            dns.set(NAME, address, ttl=1)
+            until(lambda: told(gw)["addresses"] == [address], 10, f"{address} alone")
+        until(lambda: not old.open and not new.open, 15, "their connections to end")
         old.stop()
         new.stop()
         mark = len(kept.requests)
@@ -110,12 +106,12 @@ def test_addresses_that_change_under_load(gateway, dns, origins):
 def test_what_was_known_stays(gateway, dns, origins, way):
     dns.set(NAME, "127.0.0.1", ttl=1)
     config = named(dns, origins[0].port)
-    config["resolver"]["timeout"] = "200ms"
+    config["resolver"]["timeout"] = "1s"
     metrics = Port().address
     gw = gateway(**config, admin={"metrics": metrics})
     until(lambda: told(gw)["addresses"], what="the first answer")
     dns.way(NAME, way)
-    assert "its addresses stay" in gw.expect(f"warn names: {NAME}: ")
+    assert "its addresses stay" in gw.expect(f"warn names: {NAME}: ", 20)
     state = told(gw)
     assert state["addresses"] == ["127.0.0.1"] and state["problem"]
     human = run("status", "--socket", gw.config["admin"]["socket"]).stdout
@@ -127,8 +123,8 @@ def test_what_was_known_stays(gateway, dns, origins, way):
     for _ in range(5):
         assert gw.get().status == 200
     dns.set(NAME, "127.0.0.2", ttl=1)
-    gw.expect(f"{NAME} can be looked up again", 10)
-    gw.expect(f"{NAME} is now 127.0.0.2", 10)
+    gw.expect(f"{NAME} can be looked up again", 20)
+    gw.expect(f"{NAME} is now 127.0.0.2", 20)
     assert gw.get().status == 200
     assert counts(origins) == [5, 1, 0]
     assert told(gw)["problem"] is None
