@@ -486,7 +486,7 @@ cache_flight_end(struct cache_flight *self, int64_t mark_us, int64_t now_us)
 		cache_body_end(flight->object->body, false);
 	lock_take(&flight->shard->lock);
 	detach(flight);
-	if (flight->object == NULL && mark_us > 0)
+	if (mark_us > 0)
 		marks_set(flight->shard, &flight->key, now_us + mark_us, now_us);
 	lock_take(flight->waited.lock);
 	flight->ended = true;

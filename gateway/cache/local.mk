@@ -28,6 +28,7 @@ check_PROGRAMS += \
 	tests/unit/test_cache_date \
 	tests/unit/test_cache_flight \
 	tests/unit/test_cache_freshness \
+	tests/unit/test_cache_heap \
 	tests/unit/test_cache_key \
 	tests/unit/test_cache_range \
 	tests/unit/test_cache_status \
@@ -56,6 +57,8 @@ tests_unit_test_cache_body_LDADD = $(CACHE_STORE_LIBS)
 tests_unit_test_cache_flight_SOURCES = tests/unit/test_cache_flight.c \
 	tests/unit/store_rig.h tests/unit/cache_rig.h
 tests_unit_test_cache_flight_LDADD = $(CACHE_STORE_LIBS)
+tests_unit_test_cache_heap_SOURCES = tests/unit/test_cache_heap.c
+tests_unit_test_cache_heap_LDADD = $(CACHE_STORE_LIBS)
 tests_unit_test_cache_store_SOURCES = tests/unit/test_cache_store.c \
 	tests/unit/store_rig.h tests/unit/cache_rig.h
 tests_unit_test_cache_store_LDADD = $(CACHE_STORE_LIBS)

@@ -84,9 +84,9 @@ bool cache_flight_is_followed(const struct cache_flight *);
 /* Leader: the head is there; wakes the followers. The flight is over for those who
  * come later only when the object is put, or ended. */
 void cache_flight_land(struct cache_flight *, struct cache_object *);
-/* Leader: the flight is over (after _land: the body is complete, or cut off). Before
- * _land: it came to nothing, `mark_us` > 0 sets a hit-for-miss mark of the key that
- * lives so long: an answer that is not to be kept does not make others wait. */
+/* Leader: the flight is over (after _land: the body is complete, or cut off). `mark_us`
+ * > 0: it came to nothing, and sets a hit-for-miss mark of the key that lives so long:
+ * an answer that is not to be kept does not make others wait. */
 void cache_flight_end(struct cache_flight *, int64_t mark_us, int64_t now_us);
 /* Gives the reference back; a leader that did not end ends it without a mark. A
  * follower waits no longer. */

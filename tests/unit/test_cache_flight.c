@@ -205,6 +205,26 @@ test_an_answer_that_came_to_nothing(void **state)
 	assert_int_equal(comes(s, 5, "k", NULL), CACHE_LEAD);
 }
 
+/* Larger than it may be, which shows only on the way: nobody follows for a while. */
+static void
+test_an_answer_that_can_not_be_kept_after_all(void **state)
+{
+	struct scene *s = *state;
+	struct cache_body *body;
+	struct cache_object *object;
+
+	assert_int_equal(comes(s, 0, "k", NULL), CACHE_LEAD);
+	object = answer(s, 0, NULL, &body);
+	cache_flight_land(s->clients[0].flight, object);
+	assert_int_equal(comes(s, 1, "k", NULL), CACHE_FOLLOW);
+	assert_false(rig_append(body, 1, MIB + 1));
+	cache_flight_end(s->clients[0].flight, 100 * RIG_SECOND, clock_mono_us());
+	cache_body_free(&body);
+	cache_object_free(&object);
+	assert_int_equal(news(s, 1), CACHE_NEWS_ENDED);
+	assert_int_equal(comes(s, 2, "k", NULL), CACHE_ALONE);
+}
+
 /* The first answer says what it varies by: who asked for another variant leads. */
 static void
 test_variants_fly_apart(void **state)
@@ -657,6 +677,8 @@ main(void)
 		    test_one_leads_others_follow, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 		    test_an_answer_that_came_to_nothing, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    test_an_answer_that_can_not_be_kept_after_all, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 		    test_variants_fly_apart, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(

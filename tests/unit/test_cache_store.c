@@ -5,8 +5,10 @@
 
 #include "tests/unit/store_rig.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include <cmocka.h>
@@ -560,6 +562,116 @@ test_random_operations(void **state)
 	cache_store_free(&m.store);
 }
 
+/* --- threads ------------------------------------------------------------- */
+
+#define THREADS 4
+#define THREAD_KEYS 60
+#define STEPS 4000
+
+struct crowd {
+	struct cache_store *store;
+	atomic_uint failed, hits, numbers;
+};
+
+/* Content of a key is always the same, so each may check what others put. */
+static void
+crowd_put(struct crowd *crowd, unsigned key, unsigned size)
+{
+	struct rig_question rig;
+	char name[32];
+
+	(void)snprintf(name, sizeof(name), "crowd%u", key);
+	rig_ask(&rig, name, NULL);
+	(void)rig_put(crowd->store, &rig, "Surrogate-Key: t", key, size);
+	rig_asked(&rig);
+}
+
+static void
+crowd_derive(struct crowd *crowd, struct cache_object *object, unsigned key)
+{
+	struct cache_body *body;
+
+	if (cache_object_may_derive(object, 0)) {
+		body = rig_body(crowd->store, key + 1, 200, true);
+		cache_object_derive(object, 0, body);
+		cache_body_free(&body);
+	}
+	body = cache_object_derived(object, 0);
+	if (body != NULL && !rig_is(body, key + 1, 200))
+		atomic_fetch_add(&crowd->failed, 1);
+	cache_body_free(&body);
+}
+
+static void
+crowd_find(struct crowd *crowd, unsigned key, unsigned size, bool derive)
+{
+	struct cache_object *object;
+	struct rig_question rig;
+	char name[32];
+
+	(void)snprintf(name, sizeof(name), "crowd%u", key);
+	rig_ask(&rig, name, NULL);
+	if (cache_store_find(crowd->store, &rig.q, &object) == CACHE_FOUND) {
+		atomic_fetch_add(&crowd->hits, 1);
+		if (!rig_is(object->body, key, size))
+			atomic_fetch_add(&crowd->failed, 1);
+		if (derive)
+			crowd_derive(crowd, object, key);
+	}
+	cache_object_free(&object);
+	rig_asked(&rig);
+}
+
+static void *
+one_of_a_crowd(void *data)
+{
+	struct crowd *crowd = data;
+	struct model m = { .random = atomic_fetch_add(&crowd->numbers, 1) * 7919 + 1 };
+	unsigned i, key, what;
+
+	for (i = 0; i < STEPS; i++) {
+		key = dice(&m, THREAD_KEYS);
+		what = dice(&m, 1000);
+		if (what < 300)
+			crowd_put(crowd, key, key * 900);
+		else
+			crowd_find(crowd, key, key * 900, what < 600);
+		if (what == 999)
+			(void)cache_store_purge_all(crowd->store);
+		if (what == 998)
+			(void)cache_store_purge_tag(crowd->store, SPAN("t"));
+		if (what >= 900 && rig_used(crowd->store) == UINT64_MAX)
+			atomic_fetch_add(&crowd->failed, 1);
+	}
+	return (NULL);
+}
+
+static void
+test_threads(void **state)
+{
+	pthread_t threads[THREADS];
+	struct crowd crowd;
+	uint64_t before;
+	unsigned i;
+
+	(void)state;
+	memset(&crowd, 0, sizeof(crowd));
+	crowd.store = cache_store_new(MIB, MIB);
+	before = rig_used(crowd.store);
+	for (i = 0; i < THREADS; i++)
+		assert_int_equal(
+		    pthread_create(&threads[i], NULL, one_of_a_crowd, &crowd), 0);
+	for (i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
+	assert_int_equal(atomic_load(&crowd.failed), 0);
+	assert_true(atomic_load(&crowd.hits) > STEPS / 4);
+	assert_true(figures_of(crowd.store).evicted > 100);
+	(void)cache_store_purge_all(crowd.store);
+	assert_int_equal(rig_used(crowd.store), before);
+	assert_int_equal(figures_of(crowd.store).objects, 0);
+	cache_store_free(&crowd.store);
+}
+
 int
 main(void)
 {
@@ -575,6 +687,7 @@ main(void)
 		cmocka_unit_test(test_what_is_held_counts),
 		cmocka_unit_test(test_derived_forms),
 		cmocka_unit_test(test_random_operations),
+		cmocka_unit_test(test_threads),
 	};
 
 	return (cmocka_run_group_tests(tests, NULL, NULL));
