@@ -131,6 +131,7 @@ answer_head(struct request *req)
 {
 	const struct http_response *r;
 	struct text *head;
+	uint64_t length;
 
 	r = req->response;
 	head = &req->answer;
@@ -151,11 +152,8 @@ answer_head(struct request *req)
 	text_put(head, SPAN("Via: 1.1 yett\r\n"));
 	if (req->answer_chunked)
 		text_put(head, SPAN("Transfer-Encoding: chunked\r\n"));
-	else if (req->pack.coding == CODING_IDENTITY &&
-		 (r->framing == H1_LENGTH ||
-		     (req->http.is_head &&
-			 http_fields_get(&r->fields, HTTP_CONTENT_LENGTH) != NULL)))
-		http_put_length(head, r->content_length);
+	else if (pack_length(req, &length))
+		http_put_length(head, length);
 	answer_put_changes(req, &r->fields, head);
 	put_connection(req, head);
 	text_put(head, SPAN("\r\n"));

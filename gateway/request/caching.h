@@ -86,6 +86,8 @@ void caching_refuse(struct request *);
 bool caching_has_body(const struct request *);
 enum exchange_rc caching_piece(struct request *, struct span *piece_r);
 void caching_piece_used(struct request *);
+/* The stored answer that is served whole and complete; NULL: it is not. */
+struct cache_object *caching_whole(const struct request *);
 bool caching_is_done(const struct request *);
 /* While the client is slow: takes in what the origin has. */
 void caching_take_on(struct request *);

@@ -17,6 +17,19 @@ caching_has_body(const struct request *req)
 		(req->response == &req->caching.response || req->caching.published));
 }
 
+struct cache_object *
+caching_whole(const struct request *req)
+{
+	const struct caching *c;
+
+	c = &req->caching;
+	if (req->response != &c->response || c->is_part || c->object == NULL ||
+	    c->response.framing != H1_LENGTH ||
+	    !cache_body_is_complete(c->object->body))
+		return (NULL);
+	return (c->object);
+}
+
 /* It can't be stored whole. What is there stays readable, the rest comes directly. */
 static void
 give_up(struct request *req)

@@ -5,6 +5,7 @@
 #include "gateway/request/pack.h"
 
 #include "gateway/base/check.h"
+#include "gateway/request/caching.h"
 #include "gateway/request/request.h"
 #include "gateway/request/source.h"
 
@@ -114,6 +115,28 @@ take_encoder(struct request *req)
 	return (true);
 }
 
+/* A stored answer: true when its compressed form is there. Else this request may be
+ * the one that makes it. */
+static bool
+find_made(struct request *req)
+{
+	struct cache_object *object;
+	struct pack *p;
+
+	p = &req->pack;
+	object = caching_whole(req);
+	if (object == NULL)
+		return (false);
+	p->made = cache_object_derived(object, p->coding);
+	if (p->made != NULL)
+		return (true);
+	if (!cache_object_may_derive(object, p->coding))
+		return (false);
+	p->object = cache_object_ref(object);
+	p->making = cache_body_new(req->snap->cache, CACHE_LENGTH_UNKNOWN);
+	return (false);
+}
+
 void
 pack_decide(struct request *req)
 {
@@ -132,7 +155,8 @@ pack_decide(struct request *req)
 	if (p->why == COMPRESS_YES && p->coding == CODING_IDENTITY)
 		p->why = COMPRESS_ACCEPT;
 	if (p->why == COMPRESS_YES && req->response->framing != H1_NO_BODY &&
-	    !req->http.is_head && !take_encoder(req)) {
+	    !req->http.is_head && !find_made(req) && !take_encoder(req)) {
+		pack_end(req);
 		p->why = COMPRESS_MEMORY;
 		p->coding = CODING_IDENTITY;
 	}
@@ -155,6 +179,69 @@ pack_put_fields(const struct request *req, bool with_vary, struct text *head)
 		    with_vary ? &req->response->fields : &none, head);
 }
 
+bool
+pack_length(const struct request *req, uint64_t *length_r)
+{
+	const struct http_response *r;
+
+	r = req->response;
+	*length_r = r->content_length;
+	if (req->pack.made != NULL)
+		*length_r = cache_body_length(req->pack.made);
+	else if (req->pack.coding != CODING_IDENTITY)
+		return (false);
+	return (r->framing == H1_LENGTH ||
+		(req->http.is_head &&
+		    http_fields_get(&r->fields, HTTP_CONTENT_LENGTH) != NULL));
+}
+
+/* --- the form that is kept -------------------------------------------------- */
+
+/* NULL: nothing came of it. */
+static void
+settle_made(struct request *req, struct cache_body *body)
+{
+	struct pack *p;
+
+	p = &req->pack;
+	if (p->object == NULL)
+		return;
+	if (p->making != NULL)
+		cache_body_end(p->making, body != NULL);
+	cache_object_derive(p->object, p->coding, body);
+	if (p->making != NULL)
+		cache_body_free(&p->making);
+	cache_object_free(&p->object);
+}
+
+/* What goes to the client is kept, too. */
+static void
+keep(struct request *req, struct span piece)
+{
+	struct pack *p;
+
+	p = &req->pack;
+	if (p->object == NULL)
+		return;
+	if (p->making == NULL || !cache_body_append(p->making, piece))
+		settle_made(req, NULL);
+	else if (p->done)
+		settle_made(req, p->making);
+}
+
+static enum exchange_rc
+made_piece(struct request *req, struct span *piece_r)
+{
+	struct pack *p;
+
+	p = &req->pack;
+	if (cache_body_read(p->made, p->at, cache_body_length(p->made), NULL, piece_r) !=
+	    CACHE_BODY_DATA)
+		return (EXCHANGE_END);
+	p->piece = piece_r->n;
+	return (EXCHANGE_OK);
+}
+
 /* --- the body --------------------------------------------------------------- */
 
 static void
@@ -171,6 +258,9 @@ give_encoder(struct request *req)
 void
 pack_end(struct request *req)
 {
+	settle_made(req, NULL);
+	if (req->pack.made != NULL)
+		cache_body_free(&req->pack.made);
 	give_encoder(req);
 	buf_give(req->worker->buffers, &req->pack.out);
 }
@@ -258,8 +348,10 @@ encode(struct request *req, struct span *piece_r)
 
 	p = &req->pack;
 	while (!is_due(p)) {
-		if (p->done)
+		if (p->done) {
+			keep(req, SPAN(""));
 			return (EXCHANGE_END);
+		}
 		if (p->work >= WORK_PER_RUN) {
 			p->work = 0;
 			conn_yield(req->conn);
@@ -275,12 +367,15 @@ encode(struct request *req, struct span *piece_r)
 		}
 	}
 	*piece_r = buf_span(&p->out);
+	keep(req, *piece_r);
 	return (EXCHANGE_OK);
 }
 
 enum exchange_rc
 pack_piece(struct request *req, struct span *piece_r)
 {
+	if (req->pack.made != NULL)
+		return (made_piece(req, piece_r));
 	if (!req->pack.on)
 		return (source_piece(req, piece_r));
 	buf_take(req->worker->buffers, &req->pack.out);
@@ -290,14 +385,24 @@ pack_piece(struct request *req, struct span *piece_r)
 void
 pack_used(struct request *req)
 {
-	if (req->pack.on)
-		buf_drain(&req->pack.out, buf_len(&req->pack.out));
-	else
+	struct pack *p;
+
+	p = &req->pack;
+	p->at += p->piece;
+	p->piece = 0;
+	if (p->on)
+		buf_drain(&p->out, buf_len(&p->out));
+	else if (p->made == NULL)
 		source_used(req);
 }
 
 bool
 pack_is_done(const struct request *req)
 {
-	return (req->pack.on ? req->pack.done : source_is_done(req));
+	const struct pack *p;
+
+	p = &req->pack;
+	if (p->made != NULL)
+		return (p->at + p->piece == cache_body_length(p->made));
+	return (p->on ? p->done : source_is_done(req));
 }

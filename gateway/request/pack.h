@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* gateway/request/pack.h - compression of an answer on its way from its source to the
  * client: decided when the head is written, done piece by piece as the client takes
- * it. Part of a request; its loop only. */
+ * it, and of an answer that is stored once only. Part of a request; its loop only. */
 #ifndef YETT_REQUEST_PACK_H
 #define YETT_REQUEST_PACK_H
 
 #include "gateway/base/buf.h"
+#include "gateway/cache/object.h"
 #include "gateway/filter/compress.h"
 #include "gateway/filter/encoder.h"
 #include "gateway/request/exchange.h"
@@ -28,6 +29,11 @@ struct pack {
 	struct buf out;
 	size_t work; /* bytes in and out since others had their turn */
 	size_t held; /* memory that counts in the worker's sum */
+	/* of a stored answer: what was made of it before, or what is being made */
+	struct cache_body *made, *making;
+	struct cache_object *object; /* `making` is to be its */
+	uint64_t at; /* of `made` */
+	size_t piece; /* of it, in the client's `out` */
 };
 
 /* Looks at the request and its `response`: sets why, negotiated, coding. */
@@ -36,6 +42,8 @@ void pack_decide(struct request *);
  * the response's own Vary is in the head. */
 enum compress_field pack_field(const struct request *, const struct http_field *);
 void pack_put_fields(const struct request *, bool with_vary, struct text *head);
+/* Is the length of the body known? That of the response, or of its compressed form. */
+bool pack_length(const struct request *, uint64_t *length_r);
 
 /* As those of source.h, with the coding around what the source gives. */
 enum exchange_rc pack_piece(struct request *, struct span *piece_r);

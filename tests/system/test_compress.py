@@ -713,6 +713,113 @@ def test_answer_before_the_request_is_sent(gw, org):
         assert got + stream.feed(connection.chunked()) == PAGE
 
 
+# --- stored answers -----------------------------------------------------------------------
+
+def cached_site(gateway, **over):
+    return gateway(**plain_policy(), threads=1,
+                   cache={"memory": "32MiB", "max_object": "8MiB"},
+                   sites=[{"hosts": ["*"], "pool": "app", "policy": "default",
+                           "compress": CONF, "cache": "on", **over}])
+
+
+def bytes_in(port):
+    with Connection((port.host, port.number)) as connection:
+        told = connection.send(request("GET", "/metrics")).response().text
+    line = next(l for l in told.splitlines() if 'bytes_total{side="in"}' in l)
+    return int(line.split()[-1])
+
+
+def test_stored_answer_is_compressed_once(gateway, origin):
+    port = Port()
+    large = text(300000)
+    origin.on("/", page(large, fields=[("Cache-Control", "max-age=600"), ("ETag", '"s"')]))
+    gw = gateway(**plain_policy(), threads=1, admin={"metrics": port.address},
+                 cache={"memory": "32MiB", "max_object": "8MiB"},
+                 sites=[{"hosts": ["*"], "pool": "app", "policy": "default",
+                         "compress": CONF, "cache": "on"}])
+    assert gw.get().body == large                    # stored, plain
+    for coding in CODINGS:
+        before = bytes_in(port)
+        first = gw.get("/", accept(coding))         # made for this one, and kept
+        assert bytes_in(port) - before == len(large)
+        assert first.get("transfer-encoding") == "chunked"
+        with gw.connect() as connection:
+            for _ in range(3):
+                connection.send(request("GET", "/", accept(coding)))
+                again = connection.response()
+                assert again.get("content-length") == str(len(first.body))
+                assert again.body == first.body
+                assert decoded(coding, again.body) == large
+                assert again.get("content-encoding") == coding
+                assert (again.get("etag"), again.all("vary")) == (
+                    'W/"s"', ["Accept-Encoding"])
+        assert bytes_in(port) - before == len(large)
+        head = gw.ask("HEAD", "/", accept(coding))
+        assert (head.status, head.get("content-encoding")) == (200, coding)
+        same = gw.get("/", accept(coding) + [("If-None-Match", again.get("etag"))])
+        assert (same.status, same.get("etag")) == (304, 'W/"s"')
+        # a part is one of the plain answer
+        part = gw.get("/", accept(coding) + [("Range", "bytes=10-1999")])
+        assert (part.status, part.body) == (206, large[10:2000])
+        assert (part.get("content-encoding"), part.get("etag")) == (None, '"s"')
+    assert gw.get().body == large
+    assert len(origin.requests) == 1
+
+
+@pytest.mark.parametrize("coding", CODINGS)
+def test_first_answer_is_stored_plain(gateway, origin, coding):
+    """Who brings it gets it compressed, whoever comes next gets what he wants."""
+    origin.on("/", page(fields=[("Cache-Control", "max-age=600")]))
+    gw = cached_site(gateway)
+    assert decoded(coding, gw.get("/", accept(coding)).body) == PAGE
+    assert gw.get().body == PAGE
+    for other in CODINGS:
+        assert decoded(other, gw.get("/", accept(other)).body) == PAGE
+    assert len(origin.requests) == 1
+
+
+def test_compressed_form_that_came_to_nothing_is_made_again(gateway, origin):
+    """The client that it was made for left in the middle."""
+    large = text(6 << 20)
+    origin.on("/", page(large, fields=[("Cache-Control", "max-age=600")]))
+    gw = cached_site(gateway)
+    assert gw.get().body == large
+    with gw.connect(rcvbuf=8192) as connection:
+        connection.send(request("GET", "/", accept("gzip")))
+        connection.head()
+        # meanwhile others get it all the same
+        assert decoded("gzip", gw.get("/", accept("gzip")).body) == large
+        connection.reset()
+    until(lambda: gw.get("/", accept("gzip")).get("content-length"),
+          what="the compressed form to be kept")
+    assert decoded("gzip", gw.get("/", accept("gzip")).body) == large
+    assert len(origin.requests) == 1
+
+
+def test_stored_secrets_are_not_compressed(gateway, origin, authority):
+    """What is stored was compressed for one client; the next one's request may be one
+    that BREACH is about."""
+    port = Port()
+    pair = authority.issue("app.test")
+    origin.on("/x", page(fields=[("Cache-Control", "max-age=600")]))
+    gw = gateway(**plain_policy(), threads=1, port=port, listeners=[
+        {"address": port.address, "tls": {"certificates": [pair.conf()]}}],
+        cache={"memory": "32MiB", "max_object": "8MiB"},
+        sites=[{"hosts": ["*"], "pool": "app", "policy": "default",
+                "compress": CONF, "cache": "on"}])
+    secure = {"tls": tls_context(authority.file), "sni": "app.test"}
+
+    def coding(*fields):
+        with gw.connect(**secure) as connection:
+            connection.send(request("GET", "/x?q=1", accept("gzip") + list(fields)))
+            return connection.response().get("content-encoding")
+
+    assert [coding(), coding(), coding()] == ["gzip"] * 3
+    assert coding(COOKIE) is None
+    assert coding(COOKIE, ("Sec-Fetch-Site", "same-origin")) == "gzip"
+    assert len(origin.requests) == 1
+
+
 # --- clients as they are ----------------------------------------------------------------
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
