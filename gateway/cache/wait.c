@@ -27,6 +27,7 @@ struct cache_wait {
 
 	atomic_bool posted;
 	struct loop_message message;
+	struct loop_orphan orphan; /* dead */
 };
 
 static struct cache_wait *
@@ -47,6 +48,16 @@ wait_end(struct cache_wait *wait)
 }
 
 static void
+free_orphan(struct loop_orphan *orphan)
+{
+	void *p = (char *)orphan - offsetof(struct cache_wait, orphan);
+	struct cache_wait *wait;
+
+	CAST_OBJ(wait, p, WAIT_MAGIC);
+	wait_end(wait);
+}
+
+static void
 deliver(struct loop_message *message)
 {
 	struct cache_wait *wait = wait_of(message);
@@ -56,6 +67,7 @@ deliver(struct loop_message *message)
 	/* Before the owner looks again: what comes after that wakes anew. */
 	atomic_store(&wait->posted, false);
 	if (wait->dead) {
+		loop_orphan_forget(&wait->orphan);
 		wait_end(wait);
 		return;
 	}
@@ -168,8 +180,11 @@ cache_wait_free(struct cache_wait **wait_ptr)
 	wait_leave(wait);
 	if (wait->follower != NULL)
 		flight_forget_wait(wait->follower);
-	if (atomic_load(&wait->posted))
-		wait->dead = true;
-	else
+	if (!atomic_load(&wait->posted)) {
 		wait_end(wait);
+		return;
+	}
+	wait->dead = true;
+	wait->orphan.free = free_orphan;
+	loop_orphan_keep(wait->home, &wait->orphan);
 }

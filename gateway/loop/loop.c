@@ -24,6 +24,7 @@ struct loop {
 	int64_t now_us;
 	bool running;
 	atomic_bool stop;
+	struct loop_orphan *orphans;
 
 	struct lock lock; /* for the mailbox */
 	struct loop_message *first, **last;
@@ -87,6 +88,7 @@ void
 loop_free(struct loop **loop_ptr)
 {
 	struct loop *loop = *loop_ptr;
+	struct loop_orphan *orphan;
 
 	if (loop == NULL)
 		return;
@@ -95,7 +97,12 @@ loop_free(struct loop **loop_ptr)
 	ev_async_stop(loop->ev, &loop->wake);
 	ev_check_stop(loop->ev, &loop->round);
 	ev_loop_destroy(loop->ev);
-	/* Messages still there live in their owners. */
+	/* Messages still there live in their owners, or in these. */
+	while (loop->orphans != NULL) {
+		orphan = loop->orphans;
+		loop_orphan_forget(orphan);
+		orphan->free(orphan);
+	}
 	lock_destroy(&loop->lock);
 	loop->magic = 0;
 	free(loop);
@@ -139,6 +146,25 @@ loop_stop(struct loop *loop)
 	atomic_store(&loop->stop, true);
 	ev_async_send(loop->ev, &loop->wake);
 	lock_release(&loop->lock);
+}
+
+void
+loop_orphan_keep(struct loop *loop, struct loop_orphan *orphan)
+{
+	CHECK_OBJ(loop, LOOP_MAGIC);
+	orphan->next = loop->orphans;
+	orphan->back = &loop->orphans;
+	if (orphan->next != NULL)
+		orphan->next->back = &orphan->next;
+	loop->orphans = orphan;
+}
+
+void
+loop_orphan_forget(struct loop_orphan *orphan)
+{
+	*orphan->back = orphan->next;
+	if (orphan->next != NULL)
+		orphan->next->back = orphan->back;
 }
 
 int64_t

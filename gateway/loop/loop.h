@@ -58,6 +58,15 @@ struct loop_message {
 	void (*deliver)(struct loop_message *);	/* on the loop's thread */
 };
 
+/* What outlives its owner only because a message of it is under way: freed by
+ * loop_free, where that message is not delivered any more. */
+struct loop_orphan {
+	struct loop_orphan *next, **back;
+	void (*free)(struct loop_orphan *);
+};
+void loop_orphan_keep(struct loop *, struct loop_orphan *);
+void loop_orphan_forget(struct loop_orphan *);
+
 struct loop *loop_new(void);
 void loop_free(struct loop **);
 /* Runs until loop_stop. */

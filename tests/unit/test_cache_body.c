@@ -242,6 +242,33 @@ test_a_wait_that_is_freed(void **state)
 	cache_store_free(&store);
 }
 
+/* The loop ends with the wake on its way: nothing is left behind. */
+static void
+test_a_wait_whose_loop_ends(void **state)
+{
+	struct cache_store *store = cache_store_new(4 * MIB, MIB);
+	struct loop *loop = loop_new();
+	struct cache_body *body = cache_body_new(store, 100);
+	struct cache_wait *waits[3];
+	unsigned wakes = 0, i;
+	struct span piece;
+
+	(void)state;
+	for (i = 0; i < 3; i++) {
+		waits[i] = cache_wait_new(loop, count, &wakes);
+		assert_int_equal(
+		    cache_body_read(body, 0, 9, waits[i], &piece), CACHE_BODY_WAIT);
+	}
+	assert_true(cache_body_append(body, SPAN("a")));
+	cache_wait_free(&waits[1]);
+	cache_wait_free(&waits[0]);
+	cache_wait_free(&waits[2]);
+	cache_body_free(&body);
+	loop_free(&loop);
+	assert_int_equal(wakes, 0);
+	cache_store_free(&store);
+}
+
 /* From one body to another, with the first one's wake on its way. */
 static void
 test_a_wait_that_moves(void **state)
@@ -408,6 +435,7 @@ main(void)
 		cmocka_unit_test(test_a_body_among_holes),
 		cmocka_unit_test(test_one_wake_for_one_wait),
 		cmocka_unit_test(test_a_wait_that_is_freed),
+		cmocka_unit_test(test_a_wait_whose_loop_ends),
 		cmocka_unit_test(test_a_wait_that_moves),
 		cmocka_unit_test(test_readers_on_other_threads),
 	};
