@@ -12,6 +12,8 @@
 #define PIECE_MAX ((size_t)256 * 1024)
 /* Where no such hole is there, the largest ones there are, but not crumbs. */
 #define PIECE_LEAST ((size_t)4096)
+/* Less is copied faster than lent. */
+#define LEND_LEAST ((size_t)32 * 1024)
 /* Of a body of unknown length, with its head; each next one doubles it. */
 #define FIRST_PIECE ((size_t)4096)
 
@@ -113,6 +115,36 @@ make_room(struct cache_body *body, uint64_t n)
 	return (true);
 }
 
+static char *
+page_up(char *p)
+{
+	return (p + (STORE_PAGE - (uintptr_t)p % STORE_PAGE) % STORE_PAGE);
+}
+
+static char *
+page_down(char *p)
+{
+	return (p - (uintptr_t)p % STORE_PAGE);
+}
+
+/* A body of one piece that is worth lending ends where a page ends: so that its first
+ * bytes go with the head, and all the others are whole pages. */
+static bool
+is_aligned(uint64_t length)
+{
+	return (length >= LEND_LEAST && length <= PIECE_MAX);
+}
+
+static char *
+first_byte(struct cache_body *body, uint64_t length)
+{
+	char *first = (char *)(body + 1), *end = (char *)body + heap_room(body);
+
+	if (!is_aligned(length) || (uint64_t)(end - first) < length + STORE_PAGE)
+		return (first);
+	return (page_up(first + length) - length);
+}
+
 static struct cache_body *
 body_alloc(struct cache_store *store, uint64_t length)
 {
@@ -120,7 +152,8 @@ body_alloc(struct cache_store *store, uint64_t length)
 	size_t size = FIRST_PIECE - HEAP_HEAD, least;
 
 	if (length != CACHE_LENGTH_UNKNOWN)
-		size = sizeof(*body) + (length <= PIECE_MAX ? (size_t)length : 0);
+		size = sizeof(*body) + (length <= PIECE_MAX ? (size_t)length : 0) +
+		       (is_aligned(length) ? STORE_PAGE : 0);
 	least = sizeof(*body) + PIECE_LEAST;
 	body = store_alloc_most(store, least < size ? least : size, size);
 	if (body == NULL)
@@ -131,12 +164,12 @@ body_alloc(struct cache_store *store, uint64_t length)
 	body->store = store;
 	body->length = length;
 	body->cost = heap_cost(body);
-	body->room = heap_room(body) - sizeof(*body);
+	body->first.p = first_byte(body, length);
+	body->room = heap_room(body) - (size_t)(body->first.p - (char *)body);
 	if (body->room > length)
 		body->room = length;
 	body->one.max = 1;
 	body->one.v = &body->first;
-	body->first.p = (char *)(body + 1);
 	body->first.end = body->room;
 	atomic_init(&body->n_pieces, 1);
 	atomic_init(&body->index, &body->one);
@@ -168,12 +201,34 @@ cache_body_ref(struct cache_body *body)
 	return (body);
 }
 
+/* What was lent may be read for as long as a client takes its time: it must never be
+ * overwritten. So these pages are left to whoever has them. */
+static bool
+take_back(struct cache_body *body, const struct piece *piece, uint64_t start)
+{
+	uint64_t bytes = atomic_load(&body->bytes), end = piece->end;
+	char *from, *to;
+
+	if (end > bytes)
+		end = bytes;
+	if (!atomic_load(&body->lent) || end <= start)
+		return (true);
+	from = page_up(piece->p);
+	to = page_down(piece->p + (end - start));
+	if (from >= to || store_detach(body->store, from, to))
+		return (true);
+	atomic_fetch_add(
+	    &body->store->lost, heap_cost(start == 0 ? (void *)body : (void *)piece->p));
+	return (false);
+}
+
 void
 cache_body_free(struct cache_body **body_ptr)
 {
 	struct cache_body *body = *body_ptr;
 	struct piece_index *index, *before;
 	struct heap *heap;
+	bool may_reuse;
 	unsigned i;
 
 	if (body == NULL)
@@ -186,14 +241,17 @@ cache_body_free(struct cache_body **body_ptr)
 	CHECK(body->waited.first == NULL);
 	heap = &body->store->heap;
 	index = atomic_load(&body->index);
+	may_reuse = take_back(body, &index->v[0], 0);
 	for (i = 1; i < atomic_load(&body->n_pieces); i++)
-		heap_free(heap, index->v[i].p);
+		if (take_back(body, &index->v[i], index->v[i - 1].end))
+			heap_free(heap, index->v[i].p);
 	for (; index != &body->one; index = before) {
 		before = index->before;
 		heap_free(heap, index);
 	}
 	body->magic = 0;
-	heap_free(heap, body);
+	if (may_reuse)
+		heap_free(heap, body);
 }
 
 /* --- writing ------------------------------------------------------------- */
@@ -281,7 +339,7 @@ trim(struct cache_body *body)
 	void *p = n > 1 ? (void *)index->v[n - 1].p : (void *)body;
 
 	if (n == 1)
-		used += sizeof(*body);
+		used += (size_t)(body->first.p - (char *)body);
 	body->cost -= heap_cost(p);
 	heap_trim(heap, p, used);
 	body->cost += heap_cost(p);
@@ -368,4 +426,28 @@ cache_body_read(struct cache_body *body, uint64_t offset, uint64_t end,
 		wait_enter(wait, &body->waited);
 	lock_release(body->waited.lock);
 	return (rc);
+}
+
+bool
+cache_body_lend(struct cache_body *body, struct span piece, struct stream_file *file_r,
+    size_t *from_r, size_t *n_r)
+{
+	char *start, *from, *to;
+
+	CHECK_OBJ(body, BODY_MAGIC);
+	if (body->store->fd < 0 || !cache_body_is_complete(body))
+		return (false);
+	CHECK(piece.p > (const char *)body->store &&
+	      piece.p + piece.n <= (const char *)body->store + body->store->memory);
+	start = (char *)body->store + (piece.p - (const char *)body->store);
+	from = page_up(start);
+	to = page_down(start + piece.n);
+	if (to < from + LEND_LEAST)
+		return (false);
+	atomic_store(&body->lent, true);
+	file_r->fd = body->store->fd;
+	file_r->offset = from - (char *)body->store;
+	*from_r = (size_t)(from - start);
+	*n_r = (size_t)(to - from);
+	return (true);
 }

@@ -13,6 +13,7 @@
 #include "gateway/cache/freshness.h"
 #include "gateway/cache/validate.h"
 #include "gateway/loop/loop.h"
+#include "gateway/loop/stream.h"
 
 struct cache_store;
 
@@ -63,6 +64,11 @@ enum cache_body_rc {
  * `wait`. */
 enum cache_body_rc cache_body_read(struct cache_body *, uint64_t offset, uint64_t end,
     struct cache_wait *wait, struct span *piece_r);
+
+/* Bytes of a piece that the kernel may take as a file, without a copy, and keep beyond
+ * the body's end: `n_r` of them from `*from_r` on. False: none, copy them. */
+bool cache_body_lend(struct cache_body *, struct span piece, struct stream_file *file_r,
+    size_t *from_r, size_t *n_r);
 
 /* --- objects ------------------------------------------------------------- */
 

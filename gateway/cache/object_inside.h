@@ -59,6 +59,7 @@ struct cache_body {
 	uint64_t length;		/* CACHE_LENGTH_UNKNOWN */
 	atomic_uint_least64_t bytes;	/* that may be read */
 	_Atomic(enum body_state) state;
+	atomic_bool lent;		/* pages of it may be on their way out */
 	atomic_uint n_pieces;
 	_Atomic(struct piece_index *) index;
 	struct waited waited;

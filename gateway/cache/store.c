@@ -7,8 +7,10 @@
 #include "gateway/base/check.h"
 #include "gateway/base/clock.h"
 
+#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 /* Evictions for one allocation: then it is refused, so that no loop stands still. */
 #define EVICTIONS_MAX 65536
@@ -80,6 +82,35 @@ shard_init(struct shard *shard, const struct plan *plan, char **at)
 		shard->purged_us[i] = INT64_MIN;
 }
 
+/* A file in memory, so that the kernel can send from it without a copy; where there is
+ * none to be had, memory. Not reserved: what is not used yet is not there. */
+static struct cache_store *
+map_memory(uint64_t size)
+{
+	struct cache_store *store;
+	int fd, kind = MAP_SHARED;
+
+	fd = -1;
+	if (sysconf(_SC_PAGESIZE) == (long)STORE_PAGE)
+		fd = memfd_create("yett-cache", MFD_CLOEXEC);
+	if (fd >= 0 && ftruncate(fd, (off_t)size) != 0) {
+		close(fd);
+		fd = -1;
+	}
+	if (fd < 0)
+		kind = MAP_PRIVATE | MAP_ANONYMOUS;
+	store = mmap(NULL, size, PROT_READ | PROT_WRITE, kind | MAP_NORESERVE, fd, 0);
+	if (store == MAP_FAILED) {
+		if (fd >= 0)
+			close(fd);
+		return (NULL);
+	}
+	/* A page of a large one can't be given up alone. */
+	(void)madvise(store, size, MADV_NOHUGEPAGE);
+	store->fd = fd;
+	return (store);
+}
+
 struct cache_store *
 cache_store_new(uint64_t memory, uint64_t max_object)
 {
@@ -89,10 +120,8 @@ cache_store_new(uint64_t memory, uint64_t max_object)
 	char *at;
 
 	CHECK(memory >= CACHE_MEMORY_MIN);
-	/* Not reserved: what is not used yet is not there. */
-	store = mmap(NULL, memory, PROT_READ | PROT_WRITE,
-	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (store == MAP_FAILED)
+	store = map_memory(memory);
+	if (store == NULL)
 		return (NULL);
 	at = (char *)store;
 	(void)carve(&at, sizeof(*store));
@@ -121,6 +150,7 @@ cache_store_free(struct cache_store **store_ptr)
 {
 	struct cache_store *store = *store_ptr;
 	unsigned i;
+	int fd;
 
 	if (store == NULL)
 		return;
@@ -128,13 +158,16 @@ cache_store_free(struct cache_store **store_ptr)
 	*store_ptr = NULL;
 	(void)cache_store_purge_all(store);
 	/* Else somebody would read what is not there any more. */
-	CHECK(heap_used(&store->heap) == HEAP_HEAD);
+	CHECK(heap_used(&store->heap) == HEAP_HEAD + atomic_load(&store->lost));
 	for (i = 0; i < store->n_shards; i++)
 		lock_destroy(&store->shards[i].lock);
 	for (i = 0; i < WAITER_LOCKS; i++)
 		lock_destroy(&store->waiters[i]);
 	heap_destroy(&store->heap);
+	fd = store->fd;
 	munmap(store, store->memory);
+	if (fd >= 0)
+		close(fd);
 }
 
 uint64_t
@@ -219,6 +252,13 @@ void *
 store_alloc(struct cache_store *store, size_t size)
 {
 	return (store_alloc_most(store, size, size));
+}
+
+bool
+store_detach(struct cache_store *store, char *from, char *to)
+{
+	return (fallocate(store->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+		    from - (char *)store, to - from) == 0);
 }
 
 void

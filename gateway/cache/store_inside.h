@@ -56,10 +56,15 @@ struct shard {
 #define WAITER_LOCKS	64
 #define TAG_SLOTS	1024
 
+/* Pages are given up one by one; elsewhere nothing is lent. */
+#define STORE_PAGE ((size_t)4096)
+
 #define STORE_MAGIC 0x57041001u
 struct cache_store {
 	unsigned magic;
 	uint64_t memory, fixed, max_object;
+	int fd;					/* the same memory as a file, or -1 */
+	atomic_uint_least64_t lost;		/* bytes that could not be taken back */
 	struct hash_key secret;			/* of tags */
 	unsigned n_shards;
 	struct shard *shards;
@@ -102,6 +107,9 @@ void *store_alloc(struct cache_store *, size_t size);
 /* The same, but what is smaller than `most` and not than `least` is taken before half
  * of the store goes for a hole that is large enough. */
 void *store_alloc_most(struct cache_store *, size_t least, size_t most);
+/* Who has these whole pages as a file keeps what is in them; the range is zeros then.
+ * False: it must not be written to any more. */
+bool store_detach(struct cache_store *, char *from, char *to);
 /* A body was added to an object that may be stored. */
 void store_grown(struct object *, uint64_t cost);
 /* When one of its tags was purged last (purge.c). */

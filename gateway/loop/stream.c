@@ -11,6 +11,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -86,7 +87,7 @@ plain_write(struct stream *s, const struct iovec *iov, int count, size_t *n_r)
 	message.msg_iov = vector.any;
 	message.msg_iovlen = (size_t)(count < IOV_MAX ? count : IOV_MAX);
 	do {
-		got = sendmsg(s->fd, &message, MSG_NOSIGNAL);
+		got = sendmsg(s->fd, &message, MSG_NOSIGNAL | (s->more ? MSG_MORE : 0));
 	} while (got < 0 && errno == EINTR);
 	if (got >= 0) {
 		*n_r = (size_t)got;
@@ -95,6 +96,26 @@ plain_write(struct stream *s, const struct iovec *iov, int count, size_t *n_r)
 	if (errno == EAGAIN)
 		return (STREAM_WANT_WRITE);
 	return (failed(s, errno));
+}
+
+static enum stream_rc
+plain_write_file(struct stream *s, const struct stream_file *file, size_t n, size_t *n_r)
+{
+	off_t offset = file->offset;
+	ssize_t got;
+
+	CHECK_OBJ(s, STREAM_MAGIC);
+	*n_r = 0;
+	do {
+		got = sendfile(s->fd, file->fd, &offset, n);
+	} while (got < 0 && errno == EINTR);
+	if (got > 0) {
+		*n_r = (size_t)got;
+		return (STREAM_OK);
+	}
+	if (got < 0 && errno == EAGAIN)
+		return (STREAM_WANT_WRITE);
+	return (failed(s, got == 0 ? EIO : errno));
 }
 
 static enum stream_rc
@@ -126,6 +147,7 @@ static const struct stream_ops plain_ops = {
 	.handshake = plain_handshake,
 	.read = plain_read,
 	.write = plain_write,
+	.write_file = plain_write_file,
 	.finish = plain_finish,
 	.pending = plain_pending,
 	.close = plain_close,

@@ -6,6 +6,7 @@
 #ifndef YETT_STREAM_H
 #define YETT_STREAM_H
 
+#include <sys/types.h>
 #include <sys/uio.h>
 
 #include <stdbool.h>
@@ -22,10 +23,20 @@ enum stream_rc {
 
 struct stream;
 
+/* Bytes that are a file in memory, too. They stay as they are until the file is cut
+ * or a hole is made there: the kernel may go on reading them after the call. */
+struct stream_file {
+	int fd;
+	off_t offset;
+};
+
 struct stream_ops {
 	enum stream_rc (*handshake)(struct stream *);
 	enum stream_rc (*read)(struct stream *, void *to, size_t size, size_t *n_r);
 	enum stream_rc (*write)(struct stream *, const struct iovec *, int count,
+	    size_t *n_r);
+	/* The same from a file, without a copy; NULL: this kind of stream can't. */
+	enum stream_rc (*write_file)(struct stream *, const struct stream_file *, size_t n,
 	    size_t *n_r);
 	/* Tells the peer that nothing more comes (close_notify, FIN). */
 	enum stream_rc (*finish)(struct stream *);
@@ -41,6 +52,7 @@ struct stream {
 	int fd;
 	const struct stream_ops *ops;
 	const char *error;	/* static text, NULL while all is well */
+	bool more;		/* set around a write: another one follows at once */
 };
 
 /* Takes ownership of a connected (or connecting) non-blocking socket. */
@@ -66,6 +78,18 @@ static inline enum stream_rc
 stream_write(struct stream *s, const struct iovec *iov, int count, size_t *n_r)
 {
 	return (s->ops->write(s, iov, count, n_r));
+}
+
+static inline bool
+stream_takes_files(const struct stream *s)
+{
+	return (s->ops->write_file != NULL);
+}
+
+static inline enum stream_rc
+stream_write_file(struct stream *s, const struct stream_file *file, size_t n, size_t *n_r)
+{
+	return (s->ops->write_file(s, file, n, n_r));
 }
 
 static inline enum stream_rc

@@ -85,6 +85,8 @@ void caching_refuse(struct request *);
 /* The body comes from the cache (caching_body.c). */
 bool caching_has_body(const struct request *);
 enum exchange_rc caching_piece(struct request *, struct span *piece_r);
+/* As source_lends. */
+bool caching_lends(struct request *, struct span piece, struct sender_lent *lent_r);
 void caching_piece_used(struct request *);
 /* The stored answer that is served whole and complete; NULL: it is not. */
 struct cache_object *caching_whole(const struct request *);

@@ -170,6 +170,15 @@ caching_piece(struct request *req, struct span *piece_r)
 	}
 }
 
+bool
+caching_lends(struct request *req, struct span piece, struct sender_lent *lent_r)
+{
+	/* not what was made of it */
+	return (req->caching.piece.p != NULL && piece.p == req->caching.piece.p &&
+		cache_body_lend(
+		    req->caching.body, piece, &lent_r->file, &lent_r->from, &lent_r->n));
+}
+
 void
 caching_piece_used(struct request *req)
 {

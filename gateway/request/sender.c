@@ -13,6 +13,7 @@ sender_reset(struct sender *out)
 {
 	out->first = 0;
 	out->n = 0;
+	out->has_file = false;
 }
 
 bool
@@ -48,6 +49,18 @@ sender_put(struct sender *out, struct span piece)
 }
 
 void
+sender_put_lent(struct sender *out, struct span piece, const struct sender_lent *lent)
+{
+	CHECK(!out->has_file && lent->n > 0 && lent->from + lent->n <= piece.n);
+	sender_put(out, span_cut(piece, 0, lent->from));
+	out->has_file = true;
+	out->file_at = out->first + out->n;
+	out->file = lent->file;
+	sender_put(out, span_cut(piece, lent->from, lent->from + lent->n));
+	sender_put(out, span_cut(piece, lent->from + lent->n, piece.n));
+}
+
+void
 sender_put_chunk(struct sender *out, struct span data)
 {
 	int n;
@@ -65,6 +78,13 @@ sender_put_last_chunk(struct sender *out)
 	sender_put(out, SPAN("0\r\n\r\n"));
 }
 
+/* Is it the file's turn? */
+static bool
+is_file(const struct sender *out)
+{
+	return (out->has_file && out->file_at == out->first);
+}
+
 static void
 sender_drop(struct sender *out, size_t done)
 {
@@ -75,13 +95,33 @@ sender_drop(struct sender *out, size_t done)
 		if (done < v->iov_len) {
 			v->iov_base = (char *)v->iov_base + done;
 			v->iov_len -= done;
+			if (is_file(out))
+				out->file.offset += (off_t)done;
 			return;
 		}
 		done -= v->iov_len;
+		if (is_file(out))
+			out->has_file = false;
 		out->first++;
 		out->n--;
 	}
 	out->first = 0;
+}
+
+static enum stream_rc
+write_some(struct sender *out, struct stream *stream, size_t *done_r)
+{
+	enum stream_rc rc;
+	unsigned n;
+
+	if (is_file(out))
+		return (stream_write_file(
+		    stream, &out->file, out->v[out->first].iov_len, done_r));
+	n = out->has_file ? out->file_at - out->first : out->n;
+	stream->more = n < out->n; /* the file and this in one packet */
+	rc = stream_write(stream, &out->v[out->first], (int)n, done_r);
+	stream->more = false;
+	return (rc);
 }
 
 enum stream_rc
@@ -91,7 +131,7 @@ sender_flush(struct sender *out, struct stream *stream)
 	size_t done;
 
 	while (out->n > 0) {
-		rc = stream_write(stream, &out->v[out->first], (int)out->n, &done);
+		rc = write_some(out, stream, &done);
 		if (rc != STREAM_OK)
 			return (rc);
 		sender_drop(out, done);

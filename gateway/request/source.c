@@ -20,6 +20,15 @@ source_piece(struct request *req, struct span *piece_r)
 	return (exchange_body(req, piece_r));
 }
 
+bool
+source_lends(struct request *req, struct span piece, struct sender_lent *lent_r)
+{
+	const struct stream *to = req->conn->stream; /* NULL: for the cache alone */
+
+	return (caching_has_body(req) && to != NULL && stream_takes_files(to) &&
+		caching_lends(req, piece, lent_r));
+}
+
 void
 source_used(struct request *req)
 {

@@ -8,6 +8,9 @@
 
 /* Next piece, valid until source_used; as exchange_body. */
 enum exchange_rc source_piece(struct request *, struct span *piece_r);
+/* The part of that piece that is a file in memory, for streams that take one; false:
+ * none. */
+bool source_lends(struct request *, struct span piece, struct sender_lent *lent_r);
 /* The client has it. */
 void source_used(struct request *);
 /* Nothing comes behind the piece that was given last. */

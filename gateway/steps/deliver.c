@@ -5,6 +5,7 @@
 #include "gateway/request/answer.h"
 #include "gateway/request/caching.h"
 #include "gateway/request/request.h"
+#include "gateway/request/source.h"
 
 #define PIECES_PER_RUN 32
 #define BYTES_PER_RUN (1u << 20) /* of an answer */
@@ -29,10 +30,14 @@ begin(struct request *req)
 static void
 put_piece(struct request *req, struct span piece)
 {
+	struct sender_lent lent;
+
 	conn_progress(req->conn); /* it is the client's turn from now on */
 	req->piece_bytes = piece.n;
 	if (req->answer_chunked)
 		sender_put_chunk(&req->out, piece);
+	else if (source_lends(req, piece, &lent))
+		sender_put_lent(&req->out, piece, &lent);
 	else
 		sender_put(&req->out, piece);
 }

@@ -2,6 +2,7 @@
 """The cache: what is served from it, what goes to the origin, and how often."""
 import json
 import re
+import socket
 import threading
 import time
 import urllib.request
@@ -54,6 +55,27 @@ def test_what_may_not_be_kept_is_not(gateway, origin, control):
     gw = gateway(**cached())
     assert not any(hit(gw.get("/a")) for _ in range(3))
     assert len(origin.requests) == 3
+
+
+def test_a_slow_client_gets_what_was_stored_then(gateway, origin):
+    """What it was sent without a copy is not overwritten by what takes its place."""
+    mark = b"the first of them "
+    origin.on("/a", fresh(mark * 170_000))
+    gw = gateway(**cached())
+    gw.get("/a")
+    slow = [gw.connect(rcvbuf=16384) for _ in range(4)]
+    for connection in slow:
+        connection.send(request("GET", "/a"))
+    until(lambda: all(c.sock.recv(1, socket.MSG_PEEK) for c in slow), what="answers")
+    assert command(gw, "purge", "all")[0] == 0
+    for i in range(40):
+        origin.on(f"/other{i}", fresh(b"another one " * 80_000))
+        gw.get(f"/other{i}")
+    for connection in slow:
+        with connection:
+            connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+            answer = connection.response()
+            assert hit(answer) and answer.body == mark * 170_000
 
 
 def test_a_site_without_cache_keeps_nothing(gateway, origin):

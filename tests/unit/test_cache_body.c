@@ -4,11 +4,14 @@
 
 #include "tests/unit/store_rig.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -426,6 +429,94 @@ test_readers_on_other_threads(void **state)
 	free(readers);
 }
 
+/* All of a body into a socket, as files where it lends. */
+static uint64_t
+send_body(struct cache_body *body, struct stream *to, uint64_t *lent_r)
+{
+	struct iovec iov;
+	struct stream_file file;
+	struct span piece;
+	size_t from, n, done;
+	uint64_t at = 0;
+
+	*lent_r = 0;
+	while (cache_body_read(body, at, UINT64_MAX, NULL, &piece) == CACHE_BODY_DATA) {
+		from = piece.n;
+		n = 0;
+		if (cache_body_lend(body, piece, &file, &from, &n) && from == 0) {
+			assert_int_equal(
+			    stream_write_file(to, &file, n, &done), STREAM_OK);
+			*lent_r += done;
+		} else {
+			iov.iov_base = (char *)(uintptr_t)piece.p;
+			iov.iov_len = from;
+			assert_int_equal(stream_write(to, &iov, 1, &done), STREAM_OK);
+		}
+		at += done;
+	}
+	return (at);
+}
+
+/* A client that takes its time gets what was sent to it, whatever has been stored at
+ * that place since. */
+static void
+test_lent_bytes_stay(void **state)
+{
+	static const struct {
+		uint64_t length;
+		bool known, lends;
+	} rows[] = {
+		{ 1000, true, false },
+		{ 31 * KIB, true, false },
+		{ 32 * KIB, true, true },
+		{ 100 * KIB, true, true },
+		{ 100 * KIB + 1, true, true },
+		{ 100 * KIB, false, true },
+		{ 280 * KIB + 77, true, true },
+	};
+	struct cache_store *store = cache_store_new(2 * MIB, MIB);
+	uint64_t before = rig_used(store), lent, at;
+	struct cache_body *body, *others[64];
+	const int large = 4 << 20;
+	struct stream *stream;
+	unsigned i, j;
+	char *got;
+	int fd[2];
+
+	(void)state;
+	got = malloc(MIB);
+	for (i = 0; i < COUNT(rows); i++) {
+		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fd), 0);
+		setsockopt(fd[0], SOL_SOCKET, SO_SNDBUF, &large, sizeof(large));
+		assert_int_equal(fcntl(fd[0], F_SETFL, O_NONBLOCK), 0);
+		stream = stream_plain(fd[0]);
+		body = rig_body(store, i, rows[i].length, rows[i].known);
+		assert_non_null(body);
+		assert_int_equal(send_body(body, stream, &lent), rows[i].length);
+		assert_int_equal(lent > 0, rows[i].lends);
+		cache_body_free(&body);
+		/* the whole store is written over */
+		for (j = 0; j < COUNT(others); j++)
+			others[j] = rig_body(store, 200 + j, 64 * KIB, true);
+		for (j = 0; j < COUNT(others); j++)
+			if (others[j] != NULL) {
+				assert_true(rig_is(others[j], 200 + j, 64 * KIB));
+				cache_body_free(&others[j]);
+			}
+		assert_int_equal(recv(fd[1], got, rows[i].length, MSG_WAITALL),
+		    (ssize_t)rows[i].length);
+		for (at = 0; at < rows[i].length; at++)
+			if (got[at] != rig_byte(i, at))
+				fail_msg("row %u: another byte at %llu", i,
+				    (unsigned long long)at);
+		stream_close(&stream);
+		close(fd[1]);
+	}
+	assert_int_equal(rig_used(store), before);
+	free(got);
+	cache_store_free(&store);
+}
+
 int
 main(void)
 {
@@ -438,6 +529,7 @@ main(void)
 		cmocka_unit_test(test_a_wait_whose_loop_ends),
 		cmocka_unit_test(test_a_wait_that_moves),
 		cmocka_unit_test(test_readers_on_other_threads),
+		cmocka_unit_test(test_lent_bytes_stay),
 	};
 
 	return (cmocka_run_group_tests(tests, NULL, NULL));

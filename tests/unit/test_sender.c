@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -216,6 +217,52 @@ test_waits_when_nothing_is_taken(void **state)
 	pair_close(&p);
 }
 
+/* A piece that is a file in its middle: the same bytes, in order. */
+static void
+test_lent(void **state)
+{
+	static const struct {
+		size_t from, n, step;
+	} lents[] = {
+		{ 0, DATA_BYTES, 4096 },
+		{ 0, 1, 4096 },
+		{ 1, DATA_BYTES - 1, 777 },
+		{ 4096, 65536, 4096 },
+		{ 100, 5000, 333 },
+	};
+	struct sender_lent lent;
+	struct sender out;
+	struct pair p;
+	size_t i;
+	int fd;
+
+	(void)state;
+	fd = memfd_create("test", MFD_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, data, DATA_BYTES), DATA_BYTES);
+	memset(&out, 0, sizeof(out));
+	for (i = 0; i < sizeof(lents) / sizeof(lents[0]); i++) {
+		pair_open(&p);
+		assert_true(stream_takes_files(p.stream));
+		lent.file.fd = fd;
+		lent.file.offset = (off_t)lents[i].from;
+		lent.from = lents[i].from;
+		lent.n = lents[i].n;
+		sender_put(&out, SPAN("head"));
+		sender_put_lent(&out, span_mem(data, DATA_BYTES), &lent);
+		sender_put(&out, SPAN("tail"));
+		assert_int_equal(sender_bytes(&out), DATA_BYTES + 8);
+		flush_all(&out, &p, lents[i].step);
+		take_rest(&p);
+		assert_int_equal(p.got.n, DATA_BYTES + 8);
+		assert_memory_equal(p.got.p, "head", 4);
+		assert_memory_equal(p.got.p + 4, data, DATA_BYTES);
+		assert_memory_equal(p.got.p + 4 + DATA_BYTES, "tail", 4);
+		pair_close(&p);
+	}
+	close(fd);
+}
+
 static void
 test_peer_is_gone(void **state)
 {
@@ -239,6 +286,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows),
 		cmocka_unit_test(test_waits_when_nothing_is_taken),
+		cmocka_unit_test(test_lent),
 		cmocka_unit_test(test_peer_is_gone),
 	};
 
