@@ -20,6 +20,30 @@ admin_server_state(const struct upstream_server_state *state)
 	return (state->failed ? "refusing" : "up");
 }
 
+/* null: not checked. */
+static json_t *
+check_of(const struct pool_watch *watch, uint32_t server)
+{
+	struct pool_watch_state state;
+	const char *text;
+	json_t *object;
+
+	if (!pool_watch_state(watch, server, &state))
+		return (json_null());
+	text = state.down ? "down" : "up";
+	object = json_object();
+	json_object_set_new(
+	    object, "state", json_string(state.checked ? text : "waiting"));
+	json_object_set_new(
+	    object, "reason", state.checked ? json_string(state.reason) : json_null());
+	json_object_set_new(object, "in_a_row", json_integer(state.in_a_row));
+	json_object_set_new(object, "age_seconds",
+	    json_integer((clock_mono_us() - state.since_us) / CLOCK_SECOND));
+	json_object_set_new(object, "made", json_integer((json_int_t)state.made));
+	json_object_set_new(object, "failed", json_integer((json_int_t)state.failed));
+	return (object);
+}
+
 static json_t *
 server_of(const struct upstream_server_state *state)
 {
@@ -43,7 +67,7 @@ json_t *
 admin_pools(const struct control_view *view)
 {
 	struct upstream_server_state state;
-	json_t *list, *object, *servers;
+	json_t *list, *object, *server, *servers;
 	struct upstream_pool *pool;
 	uint32_t i, n;
 	size_t p;
@@ -55,7 +79,10 @@ admin_pools(const struct control_view *view)
 		n = upstream_pool_count(pool);
 		for (i = 0; i < n; i++) {
 			upstream_pool_state(pool, i, clock_mono_us(), &state);
-			json_array_append_new(servers, server_of(&state));
+			server = server_of(&state);
+			json_object_set_new(
+			    server, "check", check_of(view->checks[p], i));
+			json_array_append_new(servers, server);
 		}
 		object = json_object();
 		json_object_set_new(

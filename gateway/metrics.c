@@ -339,7 +339,8 @@ put_check_metric(const struct control_view *view, size_t pool,
 		upstream_pool_state(servers, i, clock_mono_us(), &server);
 		text_puts(out, metric->name);
 		label(out, "{pool=\"", view->snap->conf->pools[pool].name, "\",");
-		label(out, "server=\"", server.address, "\"");
+		label(out, "server=\"", server.address, "\",");
+		label(out, "host=\"", server.host, "\"");
 		if (metric->result != NULL)
 			label(out, ",result=\"", metric->result, "\"");
 		text_puts(out, "} ");
@@ -351,14 +352,14 @@ static void
 put_checks(const struct control_view *view, struct text *out)
 {
 	static const struct check_metric metrics[] = {
-		{ "yett_upstream_check_up", "gauge",
+		{ "yett_origin_check_up", "gauge",
 		    "0 while checks say that the server is down.", put_check_up, NULL },
-		{ "yett_upstream_check_seconds", "gauge",
+		{ "yett_origin_check_seconds", "gauge",
 		    "For how long checks have said so.", put_check_age, NULL },
-		{ "yett_upstream_checks_total", "counter",
+		{ "yett_origin_checks_total", "counter",
 		    "Checks of the server that came to a result.", put_checks_good,
 		    "good" },
-		{ "yett_upstream_checks_total", NULL, NULL, put_checks_bad, "bad" },
+		{ "yett_origin_checks_total", NULL, NULL, put_checks_bad, "bad" },
 	};
 	size_t i, pool, n;
 

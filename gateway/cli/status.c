@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "gateway/cli/cli.h"
 #include "gateway/cli/control_client.h"
@@ -73,6 +74,28 @@ print_limits(const json_t *limits)
 		control_number(limit, "shadowed"), control_number(limit, "degraded"));
 }
 
+/* What checks say, while it is worth telling: "status 503 for 2 min 4 s" */
+static void
+print_check(const json_t *check)
+{
+	if (!json_is_object(check) || strcmp(control_text(check, "state"), "down") != 0)
+		return;
+	printf("  %s, down for ", control_text(check, "reason"));
+	print_age(control_number(check, "age_seconds"));
+}
+
+static void
+print_server(const char *pool, const json_t *server)
+{
+	printf("%-16s %-28s %-9s %7lld %12lld %10lld%s", pool,
+	    control_text(server, "address"), control_text(server, "state"),
+	    control_number(server, "active"), control_number(server, "requests"),
+	    control_number(server, "failures"),
+	    json_is_true(json_object_get(server, "backup")) ? "  backup" : "");
+	print_check(json_object_get(server, "check"));
+	putchar('\n');
+}
+
 static void
 print_pools(const json_t *pools)
 {
@@ -83,12 +106,8 @@ print_pools(const json_t *pools)
 		printf("\n%-16s %-28s %-9s %7s %12s %10s\n", "pool", "server", "state",
 		    "active", "requests", "failures");
 	json_array_foreach(pools, i, pool)
-	    json_array_foreach(json_object_get(pool, "servers"), j, server) printf(
-		"%-16s %-28s %-9s %7lld %12lld %10lld%s\n", control_text(pool, "name"),
-		control_text(server, "address"), control_text(server, "state"),
-		control_number(server, "active"), control_number(server, "requests"),
-		control_number(server, "failures"),
-		json_is_true(json_object_get(server, "backup")) ? "  backup" : "");
+	    json_array_foreach(json_object_get(pool, "servers"), j, server)
+		print_server(control_text(pool, "name"), server);
 }
 
 static void

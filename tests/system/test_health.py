@@ -10,7 +10,7 @@ import urllib.request
 
 import pytest
 
-from yett_test.gateway import free_port, plain_policy
+from yett_test.gateway import free_port, plain_policy, run
 from yett_test.origin import Origin, dead_url
 from yett_test.wait import seconds, until
 
@@ -255,7 +255,12 @@ def test_what_a_check_asks(gateway, origins):
     assert gw.accesses() == []      # checks are nobody's requests
 
 
-def test_metrics(gateway, origins):
+def check_of(gateway, origin):
+    return next(server["check"] for pool in gateway.status()["pools"]
+                for server in pool["servers"] if server["address"] == name(origin))
+
+
+def test_status_and_metrics(gateway, origins):
     one, two = origins(2)
     ill(two)
     metrics = free_port()
@@ -263,12 +268,18 @@ def test_metrics(gateway, origins):
                  pools=checked(one.url, two.url))
     gw.expect(f"{name(two)} is down")
     one.wait(1)
+    until(lambda: check_of(gw, one)["state"] == "up")
+    bad = check_of(gw, two)
+    assert (bad["state"], bad["reason"]) == ("down", "status 503")
+    assert bad["age_seconds"] >= 0 and 1 <= bad["failed"] <= bad["made"]
+    told = run("status", "--socket", gw.config["admin"]["socket"]).stdout
+    assert re.search(f"{name(two)} +down .*status 503, down for", told), told
     page = urllib.request.urlopen(f"http://{metrics.address}/metrics").read().decode()
     found = collections.Counter(
-        line for line in page.splitlines() if line.startswith("yett_upstream_check_up"))
+        line for line in page.splitlines() if line.startswith("yett_origin_check_up"))
     assert found == {
-        f'yett_upstream_check_up{{pool="app",server="{name(one)}"}} 1': 1,
-        f'yett_upstream_check_up{{pool="app",server="{name(two)}"}} 0': 1}
+        f'yett_origin_check_up{{pool="app",server="{o}",host="{o}"}} {up}': 1
+        for o, up in ((name(one), 1), (name(two), 0))}
 
 
 def test_ends_cleanly_in_the_middle_of_a_check(gateway, origins):
