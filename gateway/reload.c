@@ -12,9 +12,9 @@
 #include "gateway/reload_cache.h"
 #include "gateway/reload_compress.h"
 #include "gateway/reload_controls.h"
-#include "gateway/upstream/resolve.h"
 #include "gateway/reload_headers.h"
 #include "gateway/reload_pages.h"
+#include "gateway/upstream/resolved.h"
 
 #define AUDIT_BUFFER (4u << 20)
 #define ACCESS_BUFFER (4u << 20)
@@ -52,21 +52,21 @@ make_policies(struct snapshot *snap, struct conf_problems *problems)
 static void
 make_pools(struct snapshot *snap, struct conf_problems *problems)
 {
-	struct resolve_options options;
 	const struct conf_pool *pool;
-	struct resolve_text text;
+	struct resolved *resolved;
 	char field[128];
 	struct err e;
 	size_t i;
 
-	options = resolve_configured(snap->conf, &text);
+	resolved = resolved_configured(snap->conf);
 	snap->pools = mem_zalloc(snap->conf->n_pools * sizeof(*snap->pools));
 	for (i = 0; i < snap->conf->n_pools; i++) {
 		pool = &snap->conf->pools[i];
 		snprintf(field, sizeof(field), "pools.%s", pool->name);
-		if (upstream_pool_new(&snap->pools[i], pool, &options, &e) != ERR_OK)
+		if (upstream_pool_new(&snap->pools[i], pool, resolved, &e) != ERR_OK)
 			problem(problems, &pool->place, field, &e);
 	}
+	resolved_free(&resolved);
 }
 
 static enum err_code

@@ -19,7 +19,7 @@
 #include "gateway/reload_headers.h"
 #include "gateway/route/route.h"
 #include "gateway/tls/tls.h"
-#include "gateway/upstream/resolve.h"
+#include "gateway/upstream/resolved.h"
 #include "gateway/upstream/upstream.h"
 #include "rules/waf.h"
 
@@ -185,7 +185,7 @@ fault(const struct check *check, const struct conf_place *place, const char *kin
 
 /* Which server is at fault: the pool alone with each of them tells. */
 static const struct conf_place *
-find_server(const struct conf_pool *pool, const struct resolve_options *options)
+find_server(const struct conf_pool *pool, const struct resolved *resolved)
 {
 	struct upstream_pool *live = NULL;
 	struct conf_pool one;
@@ -196,7 +196,7 @@ find_server(const struct conf_pool *pool, const struct resolve_options *options)
 		one = *pool;
 		one.servers = &pool->servers[i];
 		one.n_servers = 1;
-		if (upstream_pool_new(&live, &one, options, &e) != ERR_OK)
+		if (upstream_pool_new(&live, &one, resolved, &e) != ERR_OK)
 			return (&pool->servers[i].place);
 		upstream_pool_free(&live);
 	}
@@ -206,8 +206,7 @@ find_server(const struct conf_pool *pool, const struct resolve_options *options)
 static void
 check_pools(const struct check *check)
 {
-	struct resolve_text text;
-	struct resolve_options options = resolve_configured(check->conf, &text);
+	struct resolved *resolved = resolved_configured(check->conf);
 	const struct conf_pool *pool;
 	struct upstream_pool *live = NULL;
 	struct err e;
@@ -215,14 +214,15 @@ check_pools(const struct check *check)
 
 	for (i = 0; i < check->conf->n_pools; i++) {
 		pool = &check->conf->pools[i];
-		if (upstream_pool_new(&live, pool, &options, &e) == ERR_OK) {
+		if (upstream_pool_new(&live, pool, resolved, &e) == ERR_OK) {
 			upstream_pool_free(&live);
 			check_good(check, "pool %s: %zu server%s", pool->name,
 			    pool->n_servers, plural(pool->n_servers));
 			continue;
 		}
-		fault(check, find_server(pool, &options), "pool", pool->name, &e);
+		fault(check, find_server(pool, resolved), "pool", pool->name, &e);
 	}
+	resolved_free(&resolved);
 }
 
 static void

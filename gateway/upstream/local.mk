@@ -14,6 +14,7 @@ gateway_upstream_libupstream_a_SOURCES = \
 	gateway/upstream/pool.c gateway/upstream/pool.h \
 	gateway/upstream/pool_watch.c gateway/upstream/pool_watch.h \
 	gateway/upstream/resolve.c gateway/upstream/resolve.h \
+	gateway/upstream/resolved.c gateway/upstream/resolved.h \
 	gateway/upstream/server.c gateway/upstream/server.h \
 	gateway/upstream/set.c gateway/upstream/set.h \
 	gateway/upstream/slow_start.c gateway/upstream/slow_start.h \

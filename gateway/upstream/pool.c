@@ -11,7 +11,7 @@
 #include "gateway/base/buf.h"
 #include "gateway/base/check.h"
 #include "gateway/base/clock.h"
-#include "gateway/upstream/resolve.h"
+#include "gateway/upstream/resolved.h"
 
 #define SECRET_MIN 16
 #define SECRET_MAX 65536
@@ -42,13 +42,19 @@ find_unix(struct found *found, const struct conf_server *cf, struct err *e)
 
 static enum err_code
 find_name(struct found *found, const struct conf_server *cf,
-    const struct resolve_options *options, struct err *e)
+    const struct resolved *resolved, struct err *e)
 {
+	struct resolved *own = NULL;
 	struct resolve_set set;
+	enum err_code rc;
 	uint32_t i;
 
-	if (resolve_now(&set, options, cf->host, RESOLVE_NOW_US, e) != ERR_OK)
-		return (e->code);
+	if (resolved == NULL)
+		resolved = own = resolved_new(NULL, &cf->host, 1, RESOLVED_TIMEOUT_US);
+	rc = resolved_find(resolved, cf->host, &set, e);
+	resolved_free(&own);
+	if (rc != ERR_OK)
+		return (rc);
 	found->n = set.n;
 	for (i = 0; i < set.n; i++) {
 		found->addresses[i] = set.addresses[i];
@@ -59,13 +65,13 @@ find_name(struct found *found, const struct conf_server *cf,
 
 static enum err_code
 find(struct found *found, const struct conf_pool *cf, const struct conf_server *sv,
-    const struct resolve_options *options, struct err *e)
+    const struct resolved *resolved, struct err *e)
 {
 	enum err_code rc;
 
 	found->n = 0;
 	rc = sv->unix_path[0] != '\0' ? find_unix(found, sv, e)
-				      : find_name(found, sv, options, e);
+				      : find_name(found, sv, resolved, e);
 	if (rc == ERR_OK && sv->https && sv->host[0] == '\0' &&
 	    cf->tls.server_name[0] == '\0')
 		return (err_set(e, ERR_MISSING,
@@ -75,7 +81,7 @@ find(struct found *found, const struct conf_pool *cf, const struct conf_server *
 
 /* All addresses of all servers. *n_r says how many there are also on failure. */
 static enum err_code
-find_all(const struct conf_pool *cf, const struct resolve_options *options,
+find_all(const struct conf_pool *cf, const struct resolved *resolved,
     struct upstream_server ***servers_r, uint32_t *n_r, struct err *e)
 {
 	struct upstream_server **servers;
@@ -89,7 +95,7 @@ find_all(const struct conf_pool *cf, const struct resolve_options *options,
 	*n_r = 0;
 	rc = ERR_OK;
 	for (i = 0; i < cf->n_servers && rc == ERR_OK; i++) {
-		rc = find(found, cf, &cf->servers[i], options, e);
+		rc = find(found, cf, &cf->servers[i], resolved, e);
 		if (rc != ERR_OK)
 			rc = err_wrap(
 			    e, "pool %s: server %s", cf->name, cf->servers[i].url);
@@ -195,7 +201,7 @@ open_secrets(struct upstream_pool *pool, const struct conf_pool *cf, struct err 
 
 enum err_code
 upstream_pool_new(struct upstream_pool **pool_r, const struct conf_pool *cf,
-    const struct resolve_options *options, struct err *e)
+    const struct resolved *resolved, struct err *e)
 {
 	struct upstream_server **servers;
 	struct upstream_pool *pool;
@@ -220,7 +226,7 @@ upstream_pool_new(struct upstream_pool **pool_r, const struct conf_pool *cf,
 	pool->queue_length = cf->queue.length;
 	pool->queue_wait_us = cf->queue.wait;
 	budget_init(&pool->budget, BUDGET_PERCENT, BUDGET_PER_SECOND, BUDGET_WINDOW_US);
-	rc = find_all(cf, options, &servers, &n, e);
+	rc = find_all(cf, resolved, &servers, &n, e);
 	if (rc == ERR_OK && open_tls(pool, cf, e) != ERR_OK)
 		rc = err_wrap(e, "pool %s: tls", cf->name);
 	if (rc == ERR_OK && open_secrets(pool, cf, e) != ERR_OK)

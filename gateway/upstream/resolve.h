@@ -3,7 +3,7 @@
  * when their time to live is over (RFC 2181, section 8). docs/design/balancing.md
  * says which thread it runs on and how a changed set gets to the workers. One
  * resolver belongs to one thread's loop; nothing here blocks but resolver_new,
- * which reads two files, and resolve_now.
+ * which reads two files.
  *
  * A name is looked for in the hosts file, then in DNS; other name services of
  * nsswitch.conf are not asked. */
@@ -91,10 +91,5 @@ void resolve_watch(struct resolver *, struct resolve_watch *, const char *name);
 void resolve_forget(struct resolve_watch *);
 /* Asks at once, or a second after it asked last: every address refused. */
 void resolve_hurry(struct resolve_watch *);
-
-/* Waits: for the start and for `yett check`. */
-#define RESOLVE_NOW_US INT64_C(15000000)
-enum err_code resolve_now(struct resolve_set *set_r, const struct resolve_options *,
-    const char *name, int64_t timeout_us, struct err *);
 
 #endif

@@ -14,13 +14,13 @@
 #include "gateway/loop/loop.h"
 #include "gateway/loop/stream.h"
 
-struct resolve_options; /* resolve.h; NULL: the system's way */
+struct resolved; /* resolved.h; NULL: names are looked up the system's way */
 struct upstream_pool;
 /* Resolves names (blocking: not on a loop) and opens TLS files. The conf_pool
  * must outlive every use of upstream_pool_conf; connections that are kept past
  * that hold the pool but never look at it. */
 enum err_code upstream_pool_new(struct upstream_pool **pool_r, const struct conf_pool *,
-    const struct resolve_options *, struct err *);
+    const struct resolved *, struct err *);
 struct upstream_pool *upstream_pool_ref(struct upstream_pool *);
 void upstream_pool_free(struct upstream_pool **);
 const struct conf_pool *upstream_pool_conf(const struct upstream_pool *);

@@ -7,6 +7,7 @@
 #include "gateway/base/buf.h"
 #include "gateway/base/check.h"
 #include "gateway/base/clock.h"
+#include "gateway/upstream/resolved.h"
 #include "gateway/upstream/dns.h"
 #include "gateway/upstream/hosts.h"
 #include "tests/unit/dns_lab.h"
@@ -694,7 +695,7 @@ test_forms(void **state)
 /* --- waiting --------------------------------------------------------------------- */
 
 static void
-test_now(void **state)
+test_answers_together(void **state)
 {
 	static const struct {
 		const char *name, *set, *error, *why;
@@ -704,9 +705,12 @@ test_now(void **state)
 		{ "localhost", "127.0.0.1,::1", NULL, "a name of this machine" },
 		{ "missing.test", NULL, "not found", "no such name" },
 		{ "silent.test", NULL, "in time", "nobody answers" },
+		{ "app.test", "10.0.0.1,2001:db8::1", NULL, "once more" },
 	};
 	struct resolve_options options = { .hosts = "/nonexistent/hosts" };
 	struct dns_lab *lab = dns_lab_new();
+	const char *names[COUNT(rows)];
+	struct resolved *answers;
 	struct resolve_set set;
 	int fds = count_fds();
 	enum err_code rc;
@@ -719,9 +723,12 @@ test_now(void **state)
 	dns_lab_set(lab, "app.test", LAB_A, LONG_TTL, "10.0.0.1");
 	dns_lab_set(lab, "app.test", LAB_AAAA, LONG_TTL, "2001:db8::1");
 	dns_lab_way(lab, "silent.test", LAB_A, LAB_SILENT);
+	for (i = 0; i < COUNT(rows); i++)
+		names[i] = rows[i].name;
+	/* Less than the server is waited for, more than a slow machine takes. */
+	answers = resolved_new(&options, names, COUNT(rows), 3 * CLOCK_SECOND);
 	for (i = 0; i < COUNT(rows); i++) {
-		rc = resolve_now(&set, &options, rows[i].name,
-		    strcmp(rows[i].name, "silent.test") == 0 ? QUICK_US : GUARD_US, &e);
+		rc = resolved_find(answers, rows[i].name, &set, &e);
 		if ((rc == ERR_OK) != (rows[i].set != NULL))
 			fail_msg("row %zu (%s)", i, rows[i].why);
 		if (rc == ERR_OK)
@@ -730,10 +737,49 @@ test_now(void **state)
 			 strstr(e.text, rows[i].name) == NULL)
 			fail_msg("row %zu (%s): %s", i, rows[i].why, e.text);
 	}
+	assert_int_equal(resolved_find(answers, "other.test", &set, &e), ERR_MISSING);
+	assert_int_equal(dns_lab_asked(lab, "app.test", LAB_A), 1);
+	resolved_free(&answers);
+	answers = resolved_new(&options, names, 0, GUARD_US);
+	resolved_free(&answers);
 	options.servers = "no address";
-	assert_int_not_equal(
-	    resolve_now(&set, &options, "app.test", GUARD_US, &e), ERR_OK);
+	answers = resolved_new(&options, names, 1, GUARD_US);
+	assert_int_equal(resolved_find(answers, "app.test", &set, &e), ERR_IO);
+	resolved_free(&answers);
 	assert_int_equal(count_fds(), fds);
+	dns_lab_free(&lab);
+}
+
+/* A dead server costs its time once. */
+static void
+test_answers_of_nobody(void **state)
+{
+	enum { NAMES = 1000 };
+	struct resolve_options options = { .hosts = "/nonexistent/hosts" };
+	struct dns_lab *lab = dns_lab_new();
+	const char *names[NAMES];
+	char text[NAMES][16];
+	struct resolved *answers;
+	struct resolve_set set;
+	int64_t began_us;
+	struct err e;
+	size_t i;
+
+	(void)state;
+	options.servers = dns_lab_address(lab);
+	for (i = 0; i < NAMES; i++) {
+		(void)snprintf(text[i], sizeof(text[i]), "n%zu.test", i);
+		names[i] = text[i];
+		if (i < RESOLVE_AT_ONCE)
+			dns_lab_way(lab, names[i], LAB_A, LAB_SILENT);
+	}
+	began_us = clock_mono_us();
+	answers = resolved_new(&options, names, NAMES, CLOCK_SECOND);
+	assert_true(clock_mono_us() - began_us >= CLOCK_SECOND);
+	for (i = 0; i < NAMES; i++)
+		assert_int_equal(resolved_find(answers, names[i], &set, &e), ERR_MISSING);
+	assert_int_equal(dns_lab_asked(lab, names[NAMES - 1], LAB_A), 0);
+	resolved_free(&answers);
 	dns_lab_free(&lab);
 }
 
@@ -753,7 +799,8 @@ main(void)
 		cmocka_unit_test(test_forget),
 		cmocka_unit_test(test_queue_of_failures),
 		cmocka_unit_test(test_forms),
-		cmocka_unit_test(test_now),
+		cmocka_unit_test(test_answers_together),
+		cmocka_unit_test(test_answers_of_nobody),
 	};
 
 	return (cmocka_run_group_tests(tests, NULL, NULL));
