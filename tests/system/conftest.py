@@ -16,6 +16,17 @@ CHROMIUM_FLAGS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-
                   "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"]
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "timing: measures times or rates on a machine that "
+                            "others use too: has three tries, and the report says so")
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.get_closest_marker("timing"):
+            item.add_marker(pytest.mark.flaky(reruns=2, reruns_delay=1))
+
+
 class Factory:
     """Starts gateways; stops what is left and asserts that all ended well."""
 

@@ -479,6 +479,7 @@ def test_hashing_holds_nobody_up(gateway, tmp_path):
 
 
 @needs_htpasswd
+@pytest.mark.timing
 def test_an_end_at_once_does_not_wait_for_passwords(gateway, tmp_path):
     path = tmp_path / "users.htpasswd"
     path.write_text(hashed("joe", "sesame", "-B", "-C", "13"))

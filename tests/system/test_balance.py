@@ -19,6 +19,8 @@ from yett_test.load import Load
 from yett_test.origin import Origin, dead_url
 from yett_test.wait import Port, seconds, until
 
+pytestmark = pytest.mark.timing
+
 COOKIE = re.compile(r"srv=([0-9a-f]{32}); Path=/; HttpOnly; SameSite=Lax(; Secure)?$")
 
 

@@ -6,6 +6,8 @@ import pytest
 
 from yett_test.wait import Port, seconds
 
+pytestmark = pytest.mark.timing
+
 PAGE = b"""<!doctype html><html><head><meta charset="utf-8">
 <title>Shop</title>
 <link rel="stylesheet" href="/style.css"><link rel="icon" href="data:,"></head><body>

@@ -12,6 +12,8 @@ import pytest
 from yett_test.gateway import binary, environment
 from yett_test.wait import SLOW, seconds
 
+pytestmark = pytest.mark.timing
+
 BENCH = Path(__file__).resolve().parents[1] / "bench" / "bench.py"
 MEMORY = 32                             # MiB
 OBJECTS = 50_000 if SLOW == 1 else 10_000

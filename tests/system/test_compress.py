@@ -837,6 +837,7 @@ def test_curl(gw, org, coding, tmp_path):
     assert out.read_bytes() == PAGE
 
 
+@pytest.mark.timing
 def test_chromium(gateway, origin, authority, browser):
     """Page, script and data, each compressed, over TLS; Chromium takes them all."""
     listing = json.dumps([f"entry {n}" for n in range(500)]).encode()

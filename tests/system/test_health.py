@@ -14,6 +14,8 @@ from yett_test.gateway import free_port, plain_policy, run
 from yett_test.origin import Origin, dead_url
 from yett_test.wait import seconds, until
 
+pytestmark = pytest.mark.timing
+
 QUICK = {"path": "/healthz", "interval": "100ms", "timeout": "5s", "rise": 2, "fall": 3}
 
 

@@ -4,8 +4,12 @@ import json
 import threading
 import time
 
+import pytest
+
 from yett_test.client import request
 from yett_test.wait import seconds
+
+pytestmark = pytest.mark.timing
 
 COUNT = 400
 HEAVY = json.dumps([{"name": f"item {n}", "note": f"some words {n}", "size": str(n),

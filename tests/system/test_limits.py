@@ -10,6 +10,8 @@ from yett_test.load import Load
 from yett_test.redis import Cluster, Sentinel, Server, missing
 from yett_test.wait import until
 
+pytestmark = pytest.mark.timing
+
 needs_redis = pytest.mark.skipif(missing() is not None, reason=f"no {missing()}")
 
 

@@ -13,6 +13,8 @@ from yett_test.load import Load
 from yett_test.origin import origins_of_one_port
 from yett_test.wait import Port, ipv6_here, until
 
+pytestmark = pytest.mark.timing
+
 LONG = 3600
 NAME = "app.test"
 

@@ -12,7 +12,7 @@ from yett_test.load import Load, percentile
 from yett_test.redis import Relay, Server
 from yett_test.wait import seconds, until
 
-pytestmark = needs_redis
+pytestmark = [needs_redis, pytest.mark.timing]
 DEADLINE = 0.010
 
 
