@@ -24,8 +24,7 @@ caching_whole(const struct request *req)
 
 	c = &req->caching;
 	if (req->response != &c->response || c->is_part || c->object == NULL ||
-	    c->response.framing != H1_LENGTH ||
-	    !cache_body_is_complete(c->object->body))
+	    c->response.framing != H1_LENGTH || !cache_body_is_complete(c->object->body))
 		return (NULL);
 	return (c->object);
 }

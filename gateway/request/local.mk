@@ -18,6 +18,7 @@ gateway_request_librequest_a_SOURCES = \
 	gateway/request/origin_head.c \
 	gateway/request/origin_head.h \
 	gateway/request/refresh.c \
+	gateway/request/refusal.h \
 	gateway/request/pack.c \
 	gateway/request/pack.h \
 	gateway/request/request.c \

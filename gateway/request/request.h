@@ -10,28 +10,13 @@
 #include "gateway/request/connection.h"
 #include "gateway/request/exchange.h"
 #include "gateway/request/pack.h"
+#include "gateway/request/refusal.h"
 #include "gateway/request/sender.h"
 #include "gateway/request/spool.h"
 #include "gateway/request/step.h"
 #include "gateway/request/unpack.h"
 #include "gateway/request/variables.h"
 #include "rules/waf.h"
-
-/* Why and how a request is refused. Texts are static, or of the arena. */
-struct refusal {
-	uint16_t status;
-	const char *reason;	/* audit reason; NULL: answered, not refused */
-	const char *detail;
-	struct span location;	/* 3xx */
-	struct span allow;	/* 405 */
-	struct span authenticate;	/* 401 */
-	struct span accept_encoding;	/* 415 */
-	uint32_t retry_after;	/* seconds; 0: not told */
-};
-
-/* What would be refused if a mode enforced it, or what a rule only notes: the
- * first of it becomes an audit record of action "detected". Texts as above. */
-struct notice { const char *reason, *detail; };
 
 enum take_state { TAKE_IDLE, TAKE_WAITS, TAKE_DONE };
 
