@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # The system tests against the yett of the build tree. Arguments go to pytest.
-# Sanitizer builds get more time.
+# Sanitizer builds get more time. YETT_SYSTEM_SELECT: only those that it names, as
+# pytest's -k.
 : "${top_srcdir:=$(cd "$(dirname "$0")/../.." && pwd)}"
 : "${top_builddir:=$(pwd)}"
 export top_srcdir top_builddir
@@ -12,4 +13,4 @@ if grep -q '^#define YETT_LOCK_CHECK 1' "$top_builddir/config.h" 2>/dev/null; th
 fi
 # The source tree may be read-only: no byte code, no cache of pytest's.
 exec /usr/bin/python3 -B -m pytest -p no:cacheprovider -q -rsfE --durations=10 \
-	"$top_srcdir/tests/system" "$@"
+	${YETT_SYSTEM_SELECT:+-k "$YETT_SYSTEM_SELECT"} "$top_srcdir/tests/system" "$@"
