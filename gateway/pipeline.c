@@ -24,7 +24,8 @@ static step_f *const PIPELINE[STEPS] = {
 	[STEP_LOG] = step_log,
 };
 
-/* Jumps only forward: a refusal or a stored answer to its delivery, a lost client to the log. */
+/* Jumps only forward: a refusal or a stored answer to its delivery, a lost client to
+ * the log. */
 static void
 jump(struct request *req, unsigned step)
 {

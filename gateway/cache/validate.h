@@ -66,8 +66,9 @@ unsigned cache_freshened(bool *chosen_r, const struct cache_validators *stored,
 /* The stored fields with those of the 304 in their place (RFC 9111 3.2), both already
  * marked for hop-by-hop fields. What the 304 may not change stays: Content-Length,
  * -Encoding, -Range and -MD5, digests, ETag and Vary unless there was none of it, and
- * Content-Type apart from its parameters; its Set-Cookie is not taken. Its Age is: judge the result before leaving out what is
- * not kept. False when merged_r has no room. */
+ * Content-Type apart from its parameters; its Set-Cookie is not taken. Its Age is:
+ * judge the result before leaving out what is not kept. False when merged_r has no
+ * room. */
 bool cache_merge(struct http_fields *merged_r, const struct http_fields *stored,
     const struct http_fields *not_modified);
 

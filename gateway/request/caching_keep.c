@@ -74,6 +74,7 @@ caching_put_conditions(struct request *req, struct text *head)
 
 	c = &req->caching;
 	c->conditional = false;
+	modified = SPAN_NONE;
 	if (!caching_rewrites(req) || c->unconditional)
 		return;
 	n = gather(req, objects);
@@ -169,7 +170,7 @@ with_date(struct request *req, const struct http_fields *from, struct http_field
 /* An object of these fields; NULL: there is no room for it. */
 static struct cache_object *
 make_object(
-    struct request *req, const struct http_fields *fields, struct cache_draft *draft)
+    struct request *req, const struct http_fields *fields, struct cache_draft draft)
 {
 	struct cache_control control;
 	struct http_fields dated;
@@ -193,14 +194,14 @@ make_object(
 	if (cache_vary_put_key(
 		&values, &vary, &req->http.fields, &req->caching.place->vary) &&
 	    !names.overflow) {
-		draft->fields = fields;
-		draft->control = &control;
-		draft->wall_s = clock_wall_us() / CLOCK_SECOND;
-		draft->key_text = req->caching.question.key_text;
-		draft->vary_names = text_span(&names);
-		draft->vary_key = text_span(&values);
-		draft->tags = &tags;
-		object = cache_object_new(req->snap->cache, draft);
+		draft.fields = fields;
+		draft.control = &control;
+		draft.wall_s = clock_wall_us() / CLOCK_SECOND;
+		draft.key_text = req->caching.question.key_text;
+		draft.vary_names = text_span(&names);
+		draft.vary_key = text_span(&values);
+		draft.tags = &tags;
+		object = cache_object_new(req->snap->cache, &draft);
 	}
 	text_free(&names);
 	text_free(&values);
@@ -254,7 +255,7 @@ renew(struct request *req, struct cache_object *old)
 	draft.life = &life;
 	draft.body = old->body;
 	draft.from = old;
-	object = make_object(req, &merged, &draft);
+	object = make_object(req, &merged, draft);
 	if (object != NULL)
 		(void)cache_store_put(req->snap->cache, &req->caching.question.key,
 		    object, req->origin.began_us);
@@ -398,7 +399,7 @@ keep(struct request *req)
 		draft.reason = r->reason;
 		draft.life = &life;
 		draft.body = c->body;
-		c->coming = make_object(req, &r->fields, &draft);
+		c->coming = make_object(req, &r->fields, draft);
 	}
 	if (c->coming == NULL) {
 		if (c->body != NULL)

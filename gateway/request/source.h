@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* gateway/request/source.h - where the body of an answer comes from: what the WAF
- * held back of it, then the origin; or what is stored. Part of a request; its loop only. */
+ * held back of it, then the origin; or what is stored. Part of a request; its loop
+ * only. */
 #ifndef YETT_REQUEST_SOURCE_H
 #define YETT_REQUEST_SOURCE_H
 
