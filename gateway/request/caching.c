@@ -394,12 +394,16 @@ follow(struct request *req)
 {
 	struct cache_object *object;
 	struct caching *c;
+	int64_t left;
 
 	c = &req->caching;
 	object = NULL;
 	switch (cache_flight_news(c->flight, &object)) {
 	case CACHE_NEWS_NONE:
-		if (clock_mono_us() < c->wait_until_us) {
+		left = c->wait_until_us - clock_mono_us();
+		if (left > 0) {
+			/* the loop counts from when it woke: a timer may be early */
+			loop_timer_set(&c->timer, left);
 			conn_watch(req->conn);
 			return (STEP_WAIT);
 		}
