@@ -4,7 +4,7 @@
 # [FUZZ_SECONDS=60] [FUZZ_TARGETS="uri h1_body"]` runs clang's libFuzzer for that
 # long on each; `make fuzz-merge` puts the inputs it found worth keeping into
 # the corpora of the source tree.
-FUZZ_NAMES = accept_encoding auth ban_record cache_control conf decode forwarded h1_body h1_request h1_response http_date mask mmdb prefixes proxy_header range redis_reply template uri vary waf_body
+FUZZ_NAMES = accept_encoding auth ban_record cache_control conf decode forwarded h1_body h1_request h1_response http_date mask mmdb origin_answer prefixes proxy_header range redis_reply template uri vary waf_body
 FUZZ_SECONDS = 60
 FUZZ_TARGETS = $(FUZZ_NAMES)
 
@@ -62,6 +62,10 @@ tests_fuzz_fuzz_mask_LDADD = gateway/filter/libfilter.a gateway/base/libbase.a
 check_PROGRAMS += tests/fuzz/fuzz_mmdb
 tests_fuzz_fuzz_mmdb_SOURCES = tests/fuzz/fuzz_mmdb.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_mmdb_LDADD = geo/libgeo.a gateway/base/libbase.a $(MAXMINDDB_LIBS)
+
+check_PROGRAMS += tests/fuzz/fuzz_origin_answer
+tests_fuzz_fuzz_origin_answer_SOURCES = tests/fuzz/fuzz_origin_answer.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_origin_answer_LDADD = $(YETT_ARCHIVES) $(YETT_LIBS)
 
 check_PROGRAMS += tests/fuzz/fuzz_proxy_header
 tests_fuzz_fuzz_proxy_header_SOURCES = tests/fuzz/fuzz_proxy_header.c $(FUZZ_MAIN)
