@@ -15,7 +15,8 @@ packages_test="apache2-utils binutils chromium chromium-driver curl dpkg-dev hap
 	libcmocka-dev mmdb-bin nghttp2-client nginx openssl procps python3 python3-brotli
 	python3-pytest python3-pytest-rerunfailures python3-selenium python3-yaml python3-zstandard redis-sentinel
 	redis-server redis-tools wrk"
-# npm brings the database of countries; there are other ways to get it than Debian's.
+# npm brings the database of countries and the suite of HTTP caches; there are other ways
+# to get it than Debian's.
 command -v npm >/dev/null 2>&1 || packages_test="$packages_test npm"
 # shellcheck disable=SC2034
 packages_ci="clang clang-format clang-tidy libmimalloc-dev mandoc pmccabe pyflakes3

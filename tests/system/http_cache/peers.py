@@ -224,7 +224,8 @@ class TrafficServer(Peer):
     heuristics = ("2", "1")     # what must be there: freshness, or Last-Modified
 
     def command(self):
-        user = "trafficserver" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
+        own = pwd.getpwuid(os.geteuid()).pw_name
+        user = "trafficserver" if os.geteuid() == 0 else own
         self.values["user"] = user
         for name in ("log", "run", "cache"):
             self.make(name, user)

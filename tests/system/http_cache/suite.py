@@ -5,12 +5,14 @@ import json
 import os
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 from yett_test.wait import seconds
 
 HERE = Path(__file__).parent
-VERSION = json.loads((HERE / "package.json").read_text())["dependencies"]["http-cache-tests"]
+PACKAGE = json.loads((HERE / "package.json").read_text())
+VERSION = PACKAGE["dependencies"]["http-cache-tests"]
 # What can become of a test. NOT_TESTED: what it needs as a preparation, or another
 # test that it builds on, did not come about, so that it says nothing.
 PASSED, FAILED, NOT_TESTED = "passed", "failed", "not tested"
@@ -23,21 +25,31 @@ class Unavailable(Exception):
 def install():
     """The folder with the suite: brought once by npm, and kept."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    folder = cache / "yett-tests" / f"http-cache-tests-{VERSION}"
-    if (folder / "complete").exists():
-        return folder
-    for tool in ("node", "npm"):
+    cache = cache / "yett-tests"
+    folder = cache / f"http-cache-tests-{VERSION}"
+    for tool in ("node",) if folder.exists() else ("node", "npm"):
         if not shutil.which(tool):
             raise Unavailable(f"no {tool}, which the suite of HTTP caches needs")
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in ("package.json", "package-lock.json"):
-        shutil.copyfile(HERE / name, folder / name)
-    done = subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund",
-                           "--loglevel=error"], cwd=folder, text=True,
-                          capture_output=True, timeout=seconds(240))
-    if done.returncode != 0:
-        raise Unavailable("npm cannot bring http-cache-tests: " + done.stderr.strip())
-    (folder / "complete").touch()
+    if folder.exists():
+        return folder
+    cache.mkdir(parents=True, exist_ok=True)
+    # Whole or not at all, and others may be at it at the same time.
+    with tempfile.TemporaryDirectory(dir=cache) as work:
+        fresh = Path(work) / "suite"
+        fresh.mkdir()
+        for name in ("package.json", "package-lock.json"):
+            shutil.copyfile(HERE / name, fresh / name)
+        done = subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund",
+                               "--loglevel=error"], cwd=fresh, text=True,
+                              capture_output=True, timeout=seconds(240))
+        if done.returncode != 0:
+            said = " ".join(done.stderr.split("\n")[:3])
+            raise Unavailable(f"npm cannot bring http-cache-tests: {said}")
+        try:
+            fresh.rename(folder)
+        except OSError:
+            if not folder.exists():
+                raise
     return folder
 
 

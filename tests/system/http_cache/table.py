@@ -56,7 +56,8 @@ def row(name, version, figures=None):
         cells += ["required failed", "passed", "not tested", "optional passed", "failed",
                   "not tested", "checks: yes", "no", "not tested"]
     else:
-        required, optional, checks = (figures[k] for k in ("required", "optimal", "check"))
+        required, optional, checks = (
+            figures[kind] for kind in ("required", "optimal", "check"))
         cells += [required["failed"], required["passed"], required["not tested"],
                   optional["passed"], optional["failed"], optional["not tested"],
                   checks["passed"], checks["failed"], checks["not tested"]]
