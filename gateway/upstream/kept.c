@@ -279,9 +279,8 @@ kept_close(struct kept *kept, uint32_t n)
 {
 	struct conn *c;
 
-	for (; n > 0 && kept->n > 0; n--) {
-		c = kept->oldest;
-		(void)kept_take_out(c);
+	for (; n > 0 && (c = kept->oldest) != NULL; n--) {
+		CHECK(kept_take_out(c) == kept && kept->oldest != c);
 		conn_close(c);
 	}
 }
