@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 /* Evictions for one allocation: then it is refused, so that no loop stands still. */
@@ -82,6 +83,16 @@ shard_init(struct shard *shard, const struct plan *plan, char **at)
 		shard->purged_us[i] = INT64_MIN;
 }
 
+/* Is a file of that size allowed? Asking for a larger one would end the process. */
+static bool
+may_be_file(uint64_t size)
+{
+	struct rlimit limit;
+
+	return (sysconf(_SC_PAGESIZE) == (long)STORE_PAGE &&
+		getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur >= size);
+}
+
 /* A file in memory, so that the kernel can send from it without a copy; where there is
  * none to be had, memory. Not reserved: what is not used yet is not there. */
 static struct cache_store *
@@ -91,7 +102,7 @@ map_memory(uint64_t size)
 	int fd, kind = MAP_SHARED;
 
 	fd = -1;
-	if (sysconf(_SC_PAGESIZE) == (long)STORE_PAGE)
+	if (may_be_file(size))
 		fd = memfd_create("yett-cache", MFD_CLOEXEC);
 	if (fd >= 0 && ftruncate(fd, (off_t)size) != 0) {
 		close(fd);
