@@ -75,7 +75,7 @@ add_piece(struct cache_body *body, size_t want)
 
 	if (index == NULL)
 		return (false);
-	p = store_alloc_most(body->store, least, want);
+	p = store_alloc_most(body->store, least, want, &body->credit);
 	if (p == NULL)
 		return (false);
 	body->cost += heap_cost(p);
@@ -150,12 +150,13 @@ body_alloc(struct cache_store *store, uint64_t length)
 {
 	struct cache_body *body = NULL;
 	size_t size = FIRST_PIECE - HEAP_HEAD, least;
+	uint64_t credit = 0;
 
 	if (length != CACHE_LENGTH_UNKNOWN)
 		size = sizeof(*body) + (length <= PIECE_MAX ? (size_t)length : 0) +
 		       (is_aligned(length) ? STORE_PAGE : 0);
 	least = sizeof(*body) + PIECE_LEAST;
-	body = store_alloc_most(store, least < size ? least : size, size);
+	body = store_alloc_most(store, least < size ? least : size, size, &credit);
 	if (body == NULL)
 		return (NULL);
 	memset(body, 0, sizeof(*body));
@@ -164,6 +165,7 @@ body_alloc(struct cache_store *store, uint64_t length)
 	body->store = store;
 	body->length = length;
 	body->cost = heap_cost(body);
+	body->credit = credit;
 	body->first.p = first_byte(body, length);
 	body->room = heap_room(body) - (size_t)(body->first.p - (char *)body);
 	if (body->room > length)

@@ -66,6 +66,7 @@ struct cache_body {
 	/* The writer's: */
 	uint64_t room;			/* bytes in all pieces */
 	uint64_t cost;			/* of body, pieces and indexes */
+	uint64_t credit;		/* of store_alloc_most */
 	/* The first piece lies behind the body; mostly it is the only one. */
 	struct piece_index one;
 	struct piece first;

@@ -17,6 +17,9 @@
 #define EVICTIONS_MAX 65536
 /* Evicted beyond what is missing before smaller pieces are taken. */
 #define SEARCH_SLACK ((size_t)64 * 1024)
+/* Pieces smaller than that only where there is nothing else. Larger holes are rare where
+ * many small objects come and go: what goes next lies far apart. */
+#define PIECE_FAIR ((size_t)8192)
 
 /* --- making -------------------------------------------------------------- */
 
@@ -234,35 +237,39 @@ evict(struct cache_store *store, uint64_t *freed)
 }
 
 void *
-store_alloc_most(struct cache_store *store, size_t least, size_t most)
+store_alloc_most(struct cache_store *store, size_t least, size_t most, uint64_t *credit)
 {
-	/* Crumbs only where there is nothing else. */
-	size_t fair = most / 8 > least ? most / 8 : least;
-	uint64_t freed = 0;
+	size_t fair = most / 8 < PIECE_FAIR ? most / 8 : PIECE_FAIR;
 	unsigned tries;
 	void *p = NULL;
 
 	if (least >= store->heap.size)
 		return (NULL);
+	if (fair < least)
+		fair = least;
 	for (tries = 0; tries < EVICTIONS_MAX; tries++) {
 		p = heap_alloc(&store->heap, most);
-		if (p == NULL && least < most && freed > most + SEARCH_SLACK)
+		if (p == NULL && *credit >= most + SEARCH_SLACK)
 			p = heap_alloc_most(&store->heap, fair, most);
-		if (p != NULL)
-			return (p);
-		if (!evict(store, &freed))
+		if (p != NULL || !evict(store, credit))
 			break;
 	}
-	p = heap_alloc_most(&store->heap, least, most);
 	if (p == NULL)
+		p = heap_alloc_most(&store->heap, least, most);
+	if (p == NULL) {
 		atomic_fetch_add(&store->refused, 1);
+		return (NULL);
+	}
+	*credit -= heap_cost(p) < *credit ? heap_cost(p) : *credit;
 	return (p);
 }
 
 void *
 store_alloc(struct cache_store *store, size_t size)
 {
-	return (store_alloc_most(store, size, size));
+	uint64_t credit = 0;
+
+	return (store_alloc_most(store, size, size, &credit));
 }
 
 bool

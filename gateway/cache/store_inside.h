@@ -104,9 +104,10 @@ store_waiters(struct cache_store *store, const void *of)
 /* Memory; objects go for it where there is none. No lock of the store is held. NULL: no
  * room, counted. */
 void *store_alloc(struct cache_store *, size_t size);
-/* The same, but what is smaller than `most` and not than `least` is taken before half
- * of the store goes for a hole that is large enough. */
-void *store_alloc_most(struct cache_store *, size_t least, size_t most);
+/* The same, but where no hole is large enough after as much went as is needed, what is
+ * smaller than `most` and not than `least` will do. `credit`: what went for it and was
+ * not used yet, kept from one piece of a body to the next. */
+void *store_alloc_most(struct cache_store *, size_t least, size_t most, uint64_t *credit);
 /* Who has these whole pages as a file keeps what is in them; the range is zeros then.
  * False: it must not be written to any more. */
 bool store_detach(struct cache_store *, char *from, char *to);

@@ -158,6 +158,24 @@ count_what_is_there(struct cache_store *store, unsigned n)
 	    (unsigned long)bodies, (double)pieces / (double)bodies);
 }
 
+/* How long it takes to make room for a large answer, with many small ones there. */
+static void
+make_room(struct cache_store *store, uint64_t mib)
+{
+	struct cache_figures before, after;
+	struct cache_body *body;
+	double from, us;
+
+	cache_store_figures(store, &before);
+	from = seconds();
+	body = cache_body_new(store, mib * MIB);
+	us = (seconds() - from) * 1e6;
+	cache_store_figures(store, &after);
+	printf("room for %lu MiB: %.0f us, %lu evicted\n", (unsigned long)mib, us,
+	    (unsigned long)(after.evicted - before.evicted));
+	cache_body_free(&body);
+}
+
 /* --- hits ---------------------------------------------------------------- */
 
 struct hitter {
@@ -221,7 +239,12 @@ main(int argc, char **argv)
 	    (double)(resident() - before) / 1024, (unsigned long)f.objects,
 	    (unsigned long)f.evicted);
 	count_what_is_there(store, n);
+	make_room(store, 1);
+	make_room(store, 8);
+	make_room(store, mib / 4);
+	from = seconds();
 	(void)cache_store_purge_all(store);
+	printf("all purged: %.0f us\n", (seconds() - from) * 1e6);
 	for (i = 0; i < 10000; i++) {
 		ask(&asked[i], i);
 		CHECK(rig_put(store, &asked[i], FIELDS, 1, 1000));
