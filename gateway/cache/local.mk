@@ -14,6 +14,7 @@ gateway_cache_libcache_a_SOURCES = \
 	gateway/cache/purge.c \
 	gateway/cache/queues.c \
 	gateway/cache/range.c gateway/cache/range.h \
+	gateway/cache/shard.h \
 	gateway/cache/status.c gateway/cache/status.h \
 	gateway/cache/store.c gateway/cache/store.h gateway/cache/store_inside.h \
 	gateway/cache/table.c \

@@ -4,7 +4,7 @@
  * goes. */
 #include "config.h"
 
-#include "gateway/cache/store_inside.h"
+#include "gateway/cache/shard.h"
 
 #include <string.h>
 

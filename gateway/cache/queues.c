@@ -3,7 +3,7 @@
  * when it was asked for meanwhile, or comes again soon after it went. */
 #include "config.h"
 
-#include "gateway/cache/store_inside.h"
+#include "gateway/cache/shard.h"
 
 #include "gateway/base/check.h"
 

@@ -2,7 +2,7 @@
 /* The table of a shard: objects by key, and by tag. */
 #include "config.h"
 
-#include "gateway/cache/store_inside.h"
+#include "gateway/cache/shard.h"
 
 #include "gateway/base/check.h"
 
