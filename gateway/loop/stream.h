@@ -36,8 +36,8 @@ struct stream_ops {
 	enum stream_rc (*write)(struct stream *, const struct iovec *, int count,
 	    size_t *n_r);
 	/* The same from a file, without a copy; NULL: this kind of stream can't. */
-	enum stream_rc (*write_file)(struct stream *, const struct stream_file *, size_t n,
-	    size_t *n_r);
+	enum stream_rc (*write_file)(struct stream *, const struct stream_file *,
+	    size_t n, size_t *n_r);
 	/* Tells the peer that nothing more comes (close_notify, FIN). */
 	enum stream_rc (*finish)(struct stream *);
 	/* True when a read would return bytes although the descriptor may not
