@@ -22,7 +22,7 @@
 #include "gateway/base/clock.h"
 #include "gateway/upstream/set.h"
 
-#define PATIENCE_US (20 * CLOCK_SECOND)
+#define PATIENCE_US (60 * CLOCK_SECOND)
 
 struct fixture {
 	struct loop *loop;
@@ -106,7 +106,7 @@ setup(void **state)
 	f->conf.health.path = "/healthz";
 	f->conf.health.host = "";
 	f->conf.health.interval = 20 * CLOCK_MS;
-	f->conf.health.timeout = 5 * CLOCK_SECOND;
+	f->conf.health.timeout = 20 * CLOCK_SECOND;
 	f->conf.health.rise = f->conf.health.fall = 2;
 	f->conf.health.status_low = 200;
 	f->conf.health.status_high = 299;
