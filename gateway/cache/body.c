@@ -204,9 +204,10 @@ cache_body_ref(struct cache_body *body)
 }
 
 /* What was lent may be read for as long as a client takes its time: it must never be
- * overwritten. So these pages are left to whoever has them. */
+ * overwritten. So these pages are left to whoever has them. False: `block`, in which
+ * the piece lies, can't be given back. */
 static bool
-take_back(struct cache_body *body, const struct piece *piece, uint64_t start)
+take_back(struct cache_body *body, const struct piece *piece, uint64_t start, void *block)
 {
 	uint64_t bytes = atomic_load(&body->bytes), end = piece->end;
 	char *from, *to;
@@ -219,8 +220,7 @@ take_back(struct cache_body *body, const struct piece *piece, uint64_t start)
 	to = page_down(piece->p + (end - start));
 	if (from >= to || store_detach(body->store, from, to))
 		return (true);
-	atomic_fetch_add(
-	    &body->store->lost, heap_cost(start == 0 ? (void *)body : (void *)piece->p));
+	atomic_fetch_add(&body->store->lost, heap_cost(block));
 	return (false);
 }
 
@@ -243,9 +243,9 @@ cache_body_free(struct cache_body **body_ptr)
 	CHECK(body->waited.first == NULL);
 	heap = &body->store->heap;
 	index = atomic_load(&body->index);
-	may_reuse = take_back(body, &index->v[0], 0);
+	may_reuse = take_back(body, &index->v[0], 0, body);
 	for (i = 1; i < atomic_load(&body->n_pieces); i++)
-		if (take_back(body, &index->v[i], index->v[i - 1].end))
+		if (take_back(body, &index->v[i], index->v[i - 1].end, index->v[i].p))
 			heap_free(heap, index->v[i].p);
 	for (; index != &body->one; index = before) {
 		before = index->before;
