@@ -4,6 +4,7 @@ nobase_dist_doc_DATA = \
 	docs/threat-model.md \
 	docs/design/architecture.md \
 	docs/design/balancing.md \
+	docs/design/benchmarks.md \
 	docs/design/cache-suite.md \
 	docs/design/cache.md \
 	docs/design/filters.md \
