@@ -10,8 +10,9 @@ import urllib.request
 
 import pytest
 
+from yett_test.dns import Dns
 from yett_test.gateway import free_port, plain_policy, run
-from yett_test.origin import Origin, dead_url
+from yett_test.origin import Origin, dead_url, origins_of_one_port
 from yett_test.wait import seconds, until
 
 pytestmark = pytest.mark.timing
@@ -282,6 +283,28 @@ def test_status_and_metrics(gateway, origins):
     assert found == {
         f'yett_origin_check_up{{pool="app",server="{o}",host="{o}"}} {up}': 1
         for o, up in ((name(one), 1), (name(two), 0))}
+
+
+def test_checks_follow_the_addresses_of_a_name(gateway):
+    dns = Dns()
+    kept, ill_one = servers = origins_of_one_port("127.0.0.1", "127.0.0.2")
+    ill(ill_one)
+    dns.set("app.test", "127.0.0.1", ttl=1)
+    gw = gateway(**plain_policy(), resolver={"servers": [dns.address]},
+                 pools=checked(f"http://app.test:{kept.port}"))
+    kept.wait(1)
+    dns.set("app.test", "127.0.0.1", "127.0.0.2", ttl=1)
+    gw.expect(f"127.0.0.2:{kept.port} is down", 30)
+    assert [gw.get().status for _ in range(10)] == [200] * 10
+    assert asked(ill_one) == 0
+    dns.set("app.test", "127.0.0.2", ttl=1)
+    gw.expect("app.test is now 127.0.0.2", 30)
+    before = len(kept.requests)
+    ill_one.wait(len(ill_one.requests) + 5, 20)
+    assert len(kept.requests) <= before + 1     # one may have been under way
+    for server in servers:
+        server.stop()
+    dns.stop()
 
 
 def test_ends_cleanly_in_the_middle_of_a_check(gateway, origins):
