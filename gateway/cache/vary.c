@@ -5,6 +5,7 @@
 #include "gateway/cache/vary.h"
 
 #include "gateway/http/chars.h"
+#include "gateway/http/lone.h"
 
 /* clang-format off */
 static const struct {
@@ -52,6 +53,16 @@ insert(struct cache_vary *vary, struct span name)
 	return (true);
 }
 
+/* What the origin is told of each client, whatever the client says there. */
+static bool
+is_told(struct span name)
+{
+	enum http_field_id id = http_field_id(name);
+
+	return (id == HTTP_FORWARDED || id == HTTP_X_FORWARDED_FOR ||
+		id == HTTP_X_REQUEST_ID);
+}
+
 bool
 cache_vary_read(struct cache_vary *vary_r, const struct http_fields *answer)
 {
@@ -59,6 +70,8 @@ cache_vary_read(struct cache_vary *vary_r, const struct http_fields *answer)
 	uint32_t at = 0;
 
 	vary_r->n = 0;
+	if (answer->count[HTTP_CONTENT_ENCODING] > 0)
+		(void)insert(vary_r, SPAN("accept-encoding"));
 	while (cache_next_line(answer, HTTP_VARY, SPAN_NONE, &at, &value)) {
 		/* "*" is a token character, but no field's name */
 		while (span_split(&value, ',', &name)) {
@@ -66,7 +79,7 @@ cache_vary_read(struct cache_vary *vary_r, const struct http_fields *answer)
 			if (name.n == 0)
 				continue;
 			if (!cache_is_token(name) || span_index(name, '*') != SIZE_MAX ||
-			    !insert(vary_r, name))
+			    is_told(name) || !insert(vary_r, name))
 				return (false);
 		}
 	}
@@ -231,8 +244,10 @@ cache_vary_put_key(struct text *t, const struct cache_vary *vary,
 		    http_field_id(vary->v[i]) == HTTP_ACCEPT_ENCODING) {
 			text_putc(t, '=');
 			put_codings(t, request, rules->codings);
-		} else
+		} else if (http_field_is_plain(request, vary->v[i]))
 			put_value(t, request, vary->v[i]);
+		else
+			return (false);
 		text_putc(t, '\n');
 	}
 	return (!t->overflow);

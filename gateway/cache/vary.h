@@ -10,7 +10,7 @@
 #include "gateway/base/buf.h"
 #include "gateway/cache/list.h"
 
-#define CACHE_VARY_MAX	16
+#define CACHE_VARY_MAX 16
 
 /* Names of Vary in order, without regard to case, each once. */
 struct cache_vary {
@@ -20,7 +20,7 @@ struct cache_vary {
 
 /* Codings of Accept-Encoding that matter to a route. */
 enum cache_coding {
-	CACHE_CODING_GZIP = 1u << 0,	/* and x-gzip */
+	CACHE_CODING_GZIP = 1u << 0, /* and x-gzip */
 	CACHE_CODING_BR = 1u << 1,
 	CACHE_CODING_ZSTD = 1u << 2,
 	CACHE_CODING_IDENTITY = 1u << 3,
@@ -34,8 +34,10 @@ struct cache_vary_rules {
 	unsigned codings;
 };
 
-/* False when nothing may be stored under it: "*", a name that is no token, or more
- * than CACHE_VARY_MAX names. No Vary: true, and n is 0. */
+/* False when nothing may be stored under it: "*", a name that is no token, one of a
+ * field in which the origin is told who the client is, or more than CACHE_VARY_MAX
+ * names. No Vary: true, and n is 0. What has a Content-Encoding varies by
+ * Accept-Encoding, said or not: not everybody can read it. */
 bool cache_vary_read(struct cache_vary *vary_r, const struct http_fields *answer);
 
 /* The names as kept with a stored answer: "accept-encoding,origin". */
@@ -46,16 +48,17 @@ void cache_vary_of_names(struct cache_vary *vary_r, struct span names);
 /* Appends the request's secondary key: for each name "name:value\n", or "name\n" when
  * the request has no such field, so absent is not empty. Several lines are joined, and
  * white space around commas outside of quotes is dropped; neither changes the sense of
- * a field (RFC 9111 4.1). No value holds "\n". False when it did not fit: the variant
- * is neither stored nor found. */
+ * a field (RFC 9111 4.1). No value holds "\n". False when it did not fit, or the
+ * origin may see another value (http_field_is_plain): the variant is neither stored
+ * nor found. */
 bool cache_vary_put_key(struct text *, const struct cache_vary *,
     const struct http_fields *request, const struct cache_vary_rules *);
 
 /* Is a variant, stored with these names and this key, the one for this request?
  * `scratch` is reset and overwritten. */
-bool cache_vary_matches(struct span names, struct span key,
-    const struct http_fields *request, const struct cache_vary_rules *,
-    struct text *scratch);
+bool
+cache_vary_matches(struct span names, struct span key, const struct http_fields *request,
+    const struct cache_vary_rules *, struct text *scratch);
 
 /* The codings among `wanted` that Accept-Encoding accepts (RFC 9110 12.5.3). With no
  * such field that is identity only: any coding would be allowed, but who doesn't say

@@ -44,6 +44,21 @@ http_lone_field(const struct http_fields *fields, struct span name, struct span 
 	return (true);
 }
 
+bool
+http_field_is_plain(const struct http_fields *fields, struct span name)
+{
+	const struct http_field *f;
+	uint32_t i;
+
+	for (i = 0; i < fields->n; i++) {
+		f = &fields->v[i];
+		if (is_same_name(f->name, name) &&
+		    (f->hop_by_hop || !span_eq_nocase(f->name, name)))
+			return (false);
+	}
+	return (true);
+}
+
 static bool
 take_cookies(struct span rest, struct span name, struct span *taken)
 {
