@@ -63,8 +63,8 @@ caching_free(struct request *req)
 
 /* --- the key ------------------------------------------------------------- */
 
-/* One part of the route's own. Values hold no line feed. False: it comes twice and
- * differs, so that the origin may mean another one than we. */
+/* One part of the route's own. Values hold no line feed. False: the origin may mean
+ * another one than we, since it comes twice and differs, or not as it is named. */
 static bool
 put_part(struct request *req, const struct conf_key *key, struct text *parts)
 {
@@ -76,7 +76,8 @@ put_part(struct request *req, const struct conf_key *key, struct text *parts)
 	value = SPAN_NONE;
 	switch (key->kind) {
 	case CONF_KEY_HEADER:
-		if (!http_lone_field(fields, name, &value))
+		if (!http_field_is_plain(fields, name) ||
+		    !http_lone_field(fields, name, &value))
 			return (false);
 		break;
 	case CONF_KEY_COOKIE:
@@ -283,6 +284,14 @@ usable(const struct request *req, const struct cache_object *object)
 
 /* --- asking -------------------------------------------------------------- */
 
+/* Conditions that only the origin can judge. */
+static bool
+has_preconditions(const struct http_fields *fields)
+{
+	return (fields->count[HTTP_IF_MATCH] > 0 ||
+		fields->count[HTTP_IF_UNMODIFIED_SINCE] > 0);
+}
+
 /* What only the origin can answer, or answers best, is asked as it is. */
 static bool
 asks_alone(const struct request *req)
@@ -290,8 +299,7 @@ asks_alone(const struct request *req)
 	const struct http_fields *fields;
 
 	fields = &req->http.fields;
-	return (req->http.is_head || fields->count[HTTP_IF_MATCH] > 0 ||
-		fields->count[HTTP_IF_UNMODIFIED_SINCE] > 0 ||
+	return (req->http.is_head || has_preconditions(fields) ||
 		(fields->count[HTTP_RANGE] > 0 && req->caching.object == NULL));
 }
 
@@ -371,7 +379,9 @@ find(struct request *req)
 	case CACHE_USE_STALE: c->report.forward = CACHE_FWD_NONE; break;
 	case CACHE_USE_REVALIDATE:
 		c->report.forward = CACHE_FWD_NONE;
-		refresh_begin(req);
+		/* what comes back to those is not for everybody */
+		if (!has_preconditions(c->question.request))
+			refresh_begin(req);
 		break;
 	case CACHE_USE_TIMEOUT:
 		c->report.detail = SPAN("only-if-cached");

@@ -219,11 +219,13 @@ static bool
 is_worth_it(const struct request *req)
 {
 	const struct caching *c;
+	uint64_t length;
 
 	c = &req->caching;
+	length = cache_body_length(c->body); /* the client may want a part only */
 	return (c->flight != NULL && (cache_flight_is_followed(c->flight) ||
-					 (c->end != CACHE_LENGTH_UNKNOWN &&
-					     cache_body_bytes(c->body) >= c->end / 2)));
+					 (length != CACHE_LENGTH_UNKNOWN &&
+					     cache_body_bytes(c->body) >= length / 2)));
 }
 
 bool

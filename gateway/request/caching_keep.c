@@ -34,7 +34,9 @@ caching_tells_apart(const struct request *req, enum conf_key_kind kind)
 	return (false);
 }
 
-/* References to the variants of the key, first what was found for this request. */
+/* References to the variants of the key, first what was found for this request. Of
+ * others not what is coded: there are origins that give all codings of a page one
+ * ETag, and this client may not read it. */
 static unsigned
 gather(struct request *req, struct cache_object **objects)
 {
@@ -49,7 +51,8 @@ gather(struct request *req, struct cache_object **objects)
 	n_others = cache_store_variants(
 	    req->snap->cache, &c->question, others, CACHE_CONDITIONS_MAX);
 	for (i = 0; i < n_others; i++)
-		if (others[i] != c->object && n < CACHE_CONDITIONS_MAX)
+		if (others[i] != c->object && n < CACHE_CONDITIONS_MAX &&
+		    others[i]->fields.count[HTTP_CONTENT_ENCODING] == 0)
 			objects[n++] = others[i];
 		else
 			cache_object_free(&others[i]);
@@ -167,6 +170,22 @@ with_date(struct request *req, const struct http_fields *from, struct http_field
 	return (value.p != NULL && http_fields_add(to, SPAN("Date"), value));
 }
 
+/* The variant that these fields make the answer: of this request, or the one that it
+ * was before, where a 304 speaks of several. */
+static bool
+put_variant(struct request *req, const struct cache_vary *vary,
+    const struct cache_draft *draft, struct text *names, struct text *values)
+{
+	cache_vary_put_names(names, vary);
+	if (names->overflow)
+		return (false);
+	if (draft->vary_key.p == NULL)
+		return (cache_vary_put_key(
+		    values, vary, &req->http.fields, &req->caching.place->vary));
+	text_put(values, draft->vary_key);
+	return (!values->overflow && span_eq(text_span(names), draft->vary_names));
+}
+
 /* An object of these fields; NULL: there is no room for it. */
 static struct cache_object *
 make_object(
@@ -189,11 +208,8 @@ make_object(
 		return (NULL);
 	text_init(&names, KEY_NAMES_MAX);
 	text_init(&values, KEY_VALUES_MAX);
-	cache_vary_put_names(&names, &vary);
 	object = NULL;
-	if (cache_vary_put_key(
-		&values, &vary, &req->http.fields, &req->caching.place->vary) &&
-	    !names.overflow) {
+	if (put_variant(req, &vary, &draft, &names, &values)) {
 		draft.fields = fields;
 		draft.control = &control;
 		draft.wall_s = clock_wall_us() / CLOCK_SECOND;
@@ -224,11 +240,20 @@ fill_exchange(const struct request *req, uint16_t status,
 	exchange->wall_s = clock_wall_us() / CLOCK_SECOND;
 }
 
-/* The stored answer with the fields of a 304 or a HEAD, in its place. NULL: it may not
- * be kept any more, or there is no room. */
-static struct cache_object *
-renew(struct request *req, struct cache_object *old)
+static void
+forget(struct request *req)
 {
+	(void)cache_store_purge_key(
+	    req->snap->cache, &req->caching.question.key, req->caching.question.key_text);
+}
+
+/* The stored answer with the fields of a 304 or a HEAD, in its place; `apart`: which is
+ * another variant's than this request's. NULL: it is not, and what is not to be kept
+ * any more is taken out; but not for what is this request's own doing. */
+static struct cache_object *
+renew(struct request *req, struct cache_object *old, bool apart)
+{
+	enum cache_verdict verdict;
 	const struct http_fields *fresh;
 	struct cache_exchange exchange;
 	struct cache_draft draft;
@@ -247,14 +272,23 @@ renew(struct request *req, struct cache_object *old)
 	if (!cache_merge(&merged, &old->fields, fresh))
 		return (NULL);
 	fill_exchange(req, old->status, &merged, &exchange);
-	if (cache_judge(&life, &req->caching.place->rules, &exchange) != CACHE_STORE_YES)
+	verdict = cache_judge(&life, &req->caching.place->rules, &exchange);
+	if (verdict == CACHE_STORE_REQUEST || verdict == CACHE_STORE_AUTHORIZED)
 		return (NULL);
+	if (verdict != CACHE_STORE_YES) {
+		forget(req);
+		return (NULL);
+	}
 	memset(&draft, 0, sizeof(draft));
 	draft.status = old->status;
 	draft.reason = old->reason;
 	draft.life = &life;
 	draft.body = old->body;
 	draft.from = old;
+	if (apart) {
+		draft.vary_names = old->vary_names;
+		draft.vary_key = old->vary_key;
+	}
 	object = make_object(req, &merged, draft);
 	if (object != NULL)
 		(void)cache_store_put(req->snap->cache, &req->caching.question.key,
@@ -264,13 +298,6 @@ renew(struct request *req, struct cache_object *old)
 
 /* --- answers ------------------------------------------------------------- */
 
-static void
-forget(struct request *req)
-{
-	(void)cache_store_purge_key(
-	    req->snap->cache, &req->caching.question.key, req->caching.question.key_text);
-}
-
 /* A stored answer is the response, not the origin's. */
 static enum caching_rc
 served(struct request *req, struct cache_object *object)
@@ -278,11 +305,10 @@ served(struct request *req, struct cache_object *object)
 	struct caching *c;
 
 	c = &req->caching;
-	if (object != c->object) {
-		if (c->object != NULL)
-			cache_object_free(&c->object);
-		c->object = object;
-	}
+	/* it may be the same one: the reference that came takes the place of the other */
+	if (c->object != NULL)
+		cache_object_free(&c->object);
+	c->object = object;
 	if (c->leads && c->flight != NULL)
 		cache_flight_land(c->flight, object);
 	caching_leave(req, 0);
@@ -315,9 +341,8 @@ freshen(struct request *req)
 	for (i = 0; i < n; i++) {
 		if (!chosen[i])
 			continue;
-		renewed = renew(req, objects[i]);
-		if (renewed == NULL)
-			forget(req);
+		renewed = renew(req, objects[i],
+		    chosen_one != NULL && objects[i]->vary_key.p != NULL);
 		if (chosen_one == NULL) {
 			req->caching.report.stored = renewed != NULL;
 			chosen_one =
@@ -346,7 +371,7 @@ compare_head(struct request *req)
 	    r->status, &r->fields, &c->object->fields, clock_wall_us() / CLOCK_SECOND)) {
 	case CACHE_HEAD_NOTHING: break;
 	case CACHE_HEAD_FRESHENS:
-		renewed = renew(req, c->object);
+		renewed = renew(req, c->object, false);
 		if (renewed != NULL)
 			cache_object_free(&renewed);
 		break;
@@ -401,10 +426,13 @@ keep(struct request *req)
 		draft.body = c->body;
 		c->coming = make_object(req, &r->fields, draft);
 	}
-	if (c->coming == NULL) {
-		if (c->body != NULL)
-			cache_body_free(&c->body);
+	if (c->body == NULL) { /* too large */
 		caching_leave(req, CACHING_MARK_US);
+		return;
+	}
+	if (c->coming == NULL) { /* fields of the request may be what is too large */
+		cache_body_free(&c->body);
+		caching_leave(req, CACHING_MARK_BRIEF_US);
 		return;
 	}
 	c->writes = true;

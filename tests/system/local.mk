@@ -18,6 +18,7 @@ system_tests = \
 	tests/system/test_browser.py \
 	tests/system/test_cache.py \
 	tests/system/test_cache_memory.py \
+	tests/system/test_cache_review.py \
 	tests/system/test_check.py \
 	tests/system/test_command.py \
 	tests/system/test_compress.py \
