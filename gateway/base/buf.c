@@ -188,8 +188,11 @@ text_room(struct text *t, size_t want)
 void
 text_put(struct text *t, struct span s)
 {
-	size_t n = text_room(t, s.n);
+	size_t n = s.n;
 
+	/* mostly there is room: heads are many small pieces */
+	if (t->overflow || n > t->size - t->n)
+		n = text_room(t, n);
 	if (n > 0)
 		memcpy(t->p + t->n, s.p, n);
 	t->n += n;
