@@ -15,7 +15,7 @@ bool http_lone_field(const struct http_fields *, struct span name, struct span *
  * so what Connection takes off, nor "X_Lang", which is X-Lang to some origins and
  * nothing to others. */
 bool http_field_is_plain(const struct http_fields *, struct span name);
-/* As http_lone_field, of a cookie (cookie-string of RFC 6265, 4.2.1), its name with case. */
+/* As http_lone_field, of a cookie (RFC 6265, 4.2.1), its name with case. */
 bool http_lone_cookie(const struct http_fields *, struct span name, struct span *value_r);
 
 #endif

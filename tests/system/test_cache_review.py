@@ -128,7 +128,8 @@ def test_variants_with_one_etag_stay_apart(gateway, origin):
     """An origin that names two codings of a page alike."""
     def script(exchange):
         coded = "gzip" in (exchange.request.get("accept-encoding") or "")
-        head = [("ETag", '"1"'), ("Vary", "Accept-Encoding"), ("Cache-Control", "max-age=100")]
+        head = [("ETag", '"1"'), ("Vary", "Accept-Encoding"),
+                ("Cache-Control", "max-age=100")]
         if exchange.request.get("if-none-match"):
             exchange.answer(b"", "304 Not Modified", fields=head)
         else:
