@@ -271,6 +271,18 @@ changes_takes(const struct changes *c, struct span name)
 	return (false);
 }
 
+bool
+changes_tells_apart(const struct changes *c, struct span name)
+{
+	unsigned i;
+
+	for (i = 0; i < c->n; i++)
+		if (c->v[i].text != NULL && same_for_cgi(c->v[i].name_span, name) &&
+		    template_tells_apart(c->v[i].text))
+			return (true);
+	return (false);
+}
+
 static void
 put_change(
     const struct change *ch, const struct template_values *values, struct text *head)

@@ -49,6 +49,9 @@ bool changes_preset_field(
 /* Is a field of the message not to be written? Of requests also one that CGI-like
  * origins take for the same, so that a client can't say X_Id where X-Id is set. */
 bool changes_takes(const struct changes *, struct span name);
+/* Of requests: does the operator's text of that field differ between requests for the
+ * same URL? What clients say there tells a cache nothing then. */
+bool changes_tells_apart(const struct changes *, struct span name);
 /* `fields`: the message's own, for the preset. `is_https`: how the client came. */
 void changes_put(const struct changes *, const struct http_fields *fields,
     const struct template_values *, bool is_https, struct text *head);

@@ -234,6 +234,28 @@ put_value(struct text *out, struct span value)
 	text_put(out, span_cut(value, from, value.n));
 }
 
+bool
+template_tells_apart(const struct template *t)
+{
+	unsigned i;
+
+	for (i = 0; i < t->n; i++) {
+		if (t->pieces[i].text.p != NULL)
+			continue;
+		switch (t->pieces[i].variable) {
+		case TEMPLATE_CLIENT:
+		case TEMPLATE_COUNTRY:
+		case TEMPLATE_ASN:
+		case TEMPLATE_ID:
+		case TEMPLATE_QUERY: /* some of it may not be in a key */
+		case TEMPLATE_TLS_VERSION:
+		case TEMPLATE_TLS_CIPHER: return (true);
+		default: break;
+		}
+	}
+	return (false);
+}
+
 size_t
 template_put(
     const struct template *t, const struct template_values *values, struct text *out)

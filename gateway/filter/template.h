@@ -49,6 +49,8 @@ struct template;
  * was found and the nearest variable. */
 enum err_code template_compile(struct template **, struct span text, struct err *);
 void template_free(struct template **);
+/* Has it variables that differ between requests for the same URL? */
+bool template_tells_apart(const struct template *);
 /* Appends; returns how many bytes. Where `out` is full its overflow is set. */
 size_t
 template_put(const struct template *, const struct template_values *, struct text *out);

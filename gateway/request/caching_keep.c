@@ -170,6 +170,23 @@ with_date(struct request *req, const struct http_fields *from, struct http_field
 	return (value.p != NULL && http_fields_add(to, SPAN("Date"), value));
 }
 
+/* False: it depends on a field that the operator makes of what no key has. */
+static bool
+read_vary(
+    const struct request *req, const struct http_fields *fields, struct cache_vary *vary)
+{
+	const struct changes *changes;
+	unsigned i;
+
+	if (!cache_vary_read(vary, fields))
+		return (false);
+	changes = req->place->request_changes;
+	for (i = 0; changes != NULL && i < vary->n; i++)
+		if (changes_tells_apart(changes, vary->v[i]))
+			return (false);
+	return (true);
+}
+
 /* The variant that these fields make the answer: of this request, or the one that it
  * was before, where a 304 speaks of several. */
 static bool
@@ -204,7 +221,7 @@ make_object(
 		fields = &dated;
 	}
 	cache_control_answer(&control, fields);
-	if (!cache_vary_read(&vary, fields) || !read_tags(req, fields, &tags))
+	if (!read_vary(req, fields, &vary) || !read_tags(req, fields, &tags))
 		return (NULL);
 	text_init(&names, KEY_NAMES_MAX);
 	text_init(&values, KEY_VALUES_MAX);

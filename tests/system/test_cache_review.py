@@ -59,6 +59,18 @@ def test_what_is_told_of_the_client_is_not_for_others(gateway, origin, name):
     assert not any(hit(gw.get("/a")) for _ in range(2))
 
 
+def test_what_the_operator_tells_of_the_client_is_not_for_others(gateway, origin):
+    origin.on("/a", by_field("X-Client", vary="X-Client"))
+    origin.on("/b", by_field("X-Site", vary="X-Site"))
+    change = {"X-Client": "%{client}", "X-Site": "%{scheme}"}
+    gw = gateway(identity={"trusted_proxies": ["127.0.0.0/8"]},
+                 **cached({"headers": {"request": {"set": change}}}))
+    for i in (1, 2):
+        client = f"192.0.2.{i}"
+        assert gw.get("/a", [("X-Forwarded-For", client)]).text == client
+    assert not hit(gw.get("/b")) and hit(gw.get("/b"))
+
+
 def test_a_coded_answer_is_for_those_who_read_it(gateway, origin):
     """Also where the origin forgets to say Vary."""
     def script(exchange):
