@@ -27,6 +27,22 @@ begin(struct request *req, struct conn *c)
 		request_begin(req) == STEP_NEXT);
 }
 
+/* Who refreshed it until now may have put the answer since this one was found. */
+static bool
+is_done(const struct request *from)
+{
+	struct cache_object *object;
+	bool done;
+
+	object = NULL;
+	if (cache_store_find(from->snap->cache, &from->caching.question, &object) !=
+	    CACHE_FOUND)
+		return (false);
+	done = object != from->caching.object;
+	cache_object_free(&object);
+	return (done);
+}
+
 void
 refresh_begin(struct request *from)
 {
@@ -39,6 +55,10 @@ refresh_begin(struct request *from)
 	    cache_flight_join(
 		from->snap->cache, &from->caching.question, NULL, &flight) != CACHE_LEAD)
 		return;
+	if (is_done(from)) {
+		cache_flight_free(&flight);
+		return;
+	}
 	c = conn_new_inner(
 	    from->conn, span_cut(buf_span(&from->conn->in), 0, from->head.head_bytes));
 	c->request = req = request_new(c);
