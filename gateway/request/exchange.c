@@ -300,7 +300,7 @@ take_long_buffer(struct request *req)
 	struct exchange *x;
 
 	x = &req->origin;
-	if (x->has_long || !x->is_fast || buf_len(&x->in) > 0 ||
+	if (x->has_long || !x->is_fast || !x->has_head || buf_len(&x->in) > 0 ||
 	    !buf_try(req->worker->long_buffers, &large, LONG_BUFFERS))
 		return;
 	buf_give(req->worker->buffers, &x->in);
@@ -331,7 +331,7 @@ fill(struct request *req)
 	    (rc == STREAM_OK && n == buf_room(&x->in)) || rc == STREAM_WANT_WRITE;
 	switch (rc) {
 	case STREAM_OK:
-		x->is_fast = x->has_head && n == buf_room(&x->in);
+		x->is_fast = n == buf_room(&x->in);
 		x->in.end += n;
 		x->got_byte = true;
 		x->deadline_us = 0;

@@ -43,7 +43,7 @@ struct exchange {
 	struct sender out;		/* to the origin */
 	struct buf in;			/* from the origin */
 	bool has_long;			/* `in` is a long buffer */
-	bool is_fast;			/* the last read of the body filled `in` */
+	bool is_fast;			/* the last read filled `in` */
 	size_t in_used;			/* of `in`, once the client has it */
 	struct http_field *fields;	/* room for the answer's */
 	struct h1_head head;

@@ -24,8 +24,8 @@ struct request;
 
 /* For bodies of answers that come as fast as they are read: large enough that calls
  * of the kernel no longer count. So many for each worker; who gets none makes do. */
-#define LONG_BUFFER_SIZE (256u << 10)
-#define LONG_BUFFERS 64
+#define LONG_BUFFER_SIZE (512u << 10)
+#define LONG_BUFFERS 32
 
 #define WORKER_MAGIC 0x30c4e100u
 struct worker {
