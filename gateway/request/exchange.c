@@ -418,16 +418,16 @@ note(struct request *req, bool failed)
 }
 
 /* Nothing of an answer came, and what was sent may be sent again: the method says so
- * (RFC 9110 9.2.2), or nothing was sent. */
+ * (RFC 9110 9.2.2), or nothing was sent. `retries` are after so many. */
 static bool
-may_retry(struct request *req)
+may_retry(struct request *req, uint32_t retries)
 {
 	struct exchange *x;
 
 	x = &req->origin;
 	return (!x->got_byte && !x->streaming && !req->spool.busy &&
 		(!x->touched || is_safe_twice(req)) &&
-		x->retries < upstream_pool_conf(req->place->pool)->retries &&
+		retries < upstream_pool_conf(req->place->pool)->retries &&
 		upstream_pool_retry(req->place->pool, clock_mono_us()));
 }
 
@@ -442,13 +442,14 @@ start_over(struct request *req)
 	sender_reset(&x->out);
 	x->in.start = x->in.end = 0;
 	x->wants = 0;
-	x->retries++;
 	x->began = x->sent = x->deaf = x->last_chunk = false;
 }
 
 /* The try came to nothing. A kept connection may have been closed by the origin just
  * as the request went out: that is nobody's fault, and a new one may go to the same
- * server. Else another server is asked. False: it is over. */
+ * server. That happens once and is no retry of the count: a server that dies breaks the
+ * old connection and, before its listener is closed, the new one too. Else another
+ * server is asked. False: it is over. */
 static bool
 try_again(struct request *req, enum exchange_rc rc)
 {
@@ -459,12 +460,14 @@ try_again(struct request *req, enum exchange_rc rc)
 	was_old = x->conn->reused && !x->got_byte && rc == EXCHANGE_BAD;
 	if (!was_old)
 		note(req, true);
-	if (!may_retry(req))
+	if (!may_retry(req, was_old ? 0 : x->retries))
 		return (false);
-	if (was_old)
+	if (was_old) {
 		x->failure = NULL;
-	else
+	} else {
 		upstream_tried(&x->ask, x->conn);
+		x->retries++;
+	}
 	x->ask.fresh = true;
 	x->earlier = rc;
 	start_over(req);

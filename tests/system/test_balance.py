@@ -517,6 +517,18 @@ def test_body_that_is_kept_is_sent_again(gateway, origins):
         [200, 200, 502, 502]
 
 
+def test_replacing_an_old_connection_is_no_retry(gateway, origins):
+    """A server that dies breaks the kept connection and then a new one."""
+    gw = gateway(**plain_policy(), threads=1, pools=pool(
+        *origins, retries=1, balance="consistent_hash", hash_on="client"))
+    name = gw.get("/").get("X-Origin")
+    server = next(o for o in origins if o.name == name)
+    server.on("/x", reset)
+    answer = gw.get("/x")
+    assert (answer.status, answer.get("X-Origin") == name) == (200, False)
+    assert len([r for r in server.requests if r.target == "/x"]) == 2
+
+
 def test_retries_are_bounded(gateway, origins):
     for server in origins:
         server.on("/x", reset)
