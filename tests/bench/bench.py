@@ -5,6 +5,7 @@
     --what waf         Yett and nginx + libnginx-mod-http-modsecurity, same CRS rules
     --what proxy       Yett without the WAF, nginx and haproxy as plain proxies; see bodies.py
     --what cache       hits in Yett, nginx's proxy_cache and Varnish; see cached.py
+    --what compress    answers compressed by Yett and by nginx; see compressed.py
     --what memory      what the cache takes up after many distinct objects; see memory.py
     --what allocator   Yett built with each allocator (--binary NAME=PATH for each)
     --what isolation   small GETs alone, then beside JSON bodies that are long to inspect
@@ -35,6 +36,7 @@ from urllib.parse import urlencode
 
 import bodies
 import cached
+import compressed
 import limits
 import memory
 
@@ -48,6 +50,7 @@ NEEDS = {                       # packages; programs have their names, or theirs
     "waf": ("nginx", "wrk", MODSECURITY),
     "proxy": ("nginx", "wrk", "haproxy"),
     "cache": ("nginx", "wrk", "varnish", "hitch"),
+    "compress": ("nginx", "wrk"),
     "memory": ("nginx", "wrk"),
     "allocator": ("nginx", "wrk"),
     "isolation": ("nginx", "wrk", MODSECURITY),
@@ -489,6 +492,9 @@ end
 
     def cache(self):
         return cached.measure(self, free_port, Kind)
+
+    def compress(self):
+        return compressed.measure(self, Kind)
 
     def memory(self):
         return memory.measure(self, free_port, Kind)

@@ -1,6 +1,6 @@
 # tests/bench: `make bench` puts Yett beside its peers; see bench.py
 EXTRA_DIST += tests/bench/bench.py tests/bench/bodies.py tests/bench/cached.py \
-	tests/bench/limits.py tests/bench/memory.py
+	tests/bench/compressed.py tests/bench/limits.py tests/bench/memory.py
 BENCH = waf,proxy,cache
 BENCH_FLAGS =
 bench_allocators = tcmalloc mimalloc system

@@ -796,6 +796,40 @@ def test_compressed_form_that_came_to_nothing_is_made_again(gateway, origin):
     assert len(origin.requests) == 1
 
 
+def test_many_threads_make_the_forms_of_one_answer(gateway, origin):
+    large = text(200000)
+    paths = [f"/{n}" for n in range(6)]
+    for path in paths:
+        origin.on(path, page(large, fields=[("Cache-Control", "max-age=600")]))
+    gw = gateway(**plain_policy(), threads=2,
+                 cache={"memory": "32MiB", "max_object": "8MiB"},
+                 sites=[{"hosts": ["*"], "pool": "app", "policy": "default",
+                         "compress": CONF, "cache": "on"}])
+    wrong = []
+
+    def client(turn):
+        try:
+            for path in paths:
+                with gw.connect(timeout=30) as connection:
+                    for step in range(4):
+                        coding = (CODINGS + [None])[(turn + step) % 4]
+                        connection.send(request("GET", path,
+                                                accept(coding) if coding else []))
+                        answer = connection.response()
+                        assert answer.get("content-encoding") == coding
+                        assert decoded(coding, answer.body) == large
+        except BaseException as error:          # told by the test, not by the thread
+            wrong.append(repr(error))
+
+    clients = [threading.Thread(target=client, args=(n,)) for n in range(8)]
+    for each in clients:
+        each.start()
+    for each in clients:
+        each.join()
+    assert wrong == []
+    assert len(origin.requests) == len(paths)
+
+
 def test_stored_secrets_are_not_compressed(gateway, origin, authority):
     """What is stored was compressed for one client; the next one's request may be one
     that BREACH is about."""
