@@ -889,9 +889,13 @@ def test_chromium(gateway, origin, authority, browser):
     browser.get(f"https://localhost:{port.number}/")
     from selenium.webdriver.support.ui import WebDriverWait
     WebDriverWait(browser, seconds(20)).until(lambda b: b.title == "entry 499 500")
-    sizes = {}
-    for line in gw.accesses():
-        sizes[line["path"]] = line["bytes"]
+
+    def sizes_told():
+        """The log's writer takes its time."""
+        told = {line["path"]: line["bytes"] for line in gw.accesses()}
+        return told if {"/", "/list"} <= told.keys() else None
+
+    sizes = until(sizes_told, what="the access lines")
     assert sizes["/list"] < len(listing) // 2
     assert sizes["/"] < 1000
 
