@@ -292,7 +292,8 @@ send_request(struct request *req)
 }
 
 /* A body that fills the buffer goes on in larger pieces, once the small one is
- * empty and the head in it no longer needed. */
+ * empty and the head in it no longer needed. Not what is held for inspection: it is
+ * copied, with room for one small piece too many. */
 static void
 take_long_buffer(struct request *req)
 {
@@ -300,7 +301,8 @@ take_long_buffer(struct request *req)
 	struct exchange *x;
 
 	x = &req->origin;
-	if (x->has_long || !x->is_fast || !x->has_head || buf_len(&x->in) > 0 ||
+	if (x->has_long || !x->is_fast || !x->has_head || req->hold == HOLD_FILL ||
+	    buf_len(&x->in) > 0 ||
 	    !buf_try(req->worker->long_buffers, &large, LONG_BUFFERS))
 		return;
 	buf_give(req->worker->buffers, &x->in);

@@ -2,6 +2,7 @@
 /* Engine phases 3 and 4: the answer's head, and its body where wanted. */
 #include "config.h"
 
+#include "gateway/base/check.h"
 #include "gateway/request/answer.h"
 #include "gateway/request/caching.h"
 #include "gateway/request/request.h"
@@ -38,8 +39,7 @@ inspect_head(struct request *req)
 	if (req->refusal.status != 0)
 		return (STEP_REPLY);
 	if (req->hold_bytes > 0) {
-		text_init(&req->held,
-		    (size_t)req->hold_bytes + 2 * req->snap->limits.header_bytes);
+		text_init(&req->held, (size_t)req->hold_bytes + req->origin.in.size);
 		req->hold = HOLD_FILL;
 	}
 	return (STEP_NEXT);
@@ -54,6 +54,7 @@ fill(struct request *req)
 		switch (exchange_body(req, &piece)) {
 		case EXCHANGE_OK:
 			text_put(&req->held, piece);
+			CHECK(!req->held.overflow); /* a byte would be lost */
 			exchange_body_used(req);
 			continue;
 		case EXCHANGE_END: break;

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from yett_test.client import request
+from yett_test.client import chunks, request
 from yett_test.gateway import rules
 
 SQLI = "/?id=1'%20OR%201=1--"
@@ -281,6 +281,20 @@ def test_response_inspection(gateway, origin):
     assert gw.get("/").status == 200
     blind = gateway()
     assert blind.get("/leak").body == leak
+
+
+def test_a_large_answer_behind_what_is_inspected_is_whole(gateway, origin):
+    """The origin is far ahead of the inspection, so that large pieces are there."""
+    body = bytes(range(65, 91)) * 40000
+    for path, head in (("/length", b"Content-Length: %d" % len(body)),
+                       ("/chunks", b"Transfer-Encoding: chunked")):
+        data = chunks(body[:7], body[7:]) if path == "/chunks" else body
+        origin.on(path, lambda e, head=head, data=data: e.send(
+            b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n" + head + b"\r\n\r\n" + data))
+    gw = gateway(policies={"default": {"response_body": {"inspect": "64KiB"}}})
+    for _ in range(20):
+        assert gw.get("/length").body == body
+        assert gw.get("/chunks").body == body
 
 
 def test_odd_bytes_give_valid_records(gw):
