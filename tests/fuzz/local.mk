@@ -65,6 +65,8 @@ tests_fuzz_fuzz_mmdb_LDADD = geo/libgeo.a gateway/base/libbase.a $(MAXMINDDB_LIB
 
 check_PROGRAMS += tests/fuzz/fuzz_origin_answer
 tests_fuzz_fuzz_origin_answer_SOURCES = tests/fuzz/fuzz_origin_answer.c $(FUZZ_MAIN)
+# the shim over libmodsecurity is in it, which is C++
+nodist_EXTRA_tests_fuzz_fuzz_origin_answer_SOURCES = dummy.cxx
 tests_fuzz_fuzz_origin_answer_LDADD = $(YETT_ARCHIVES) $(YETT_LIBS)
 
 check_PROGRAMS += tests/fuzz/fuzz_proxy_header
