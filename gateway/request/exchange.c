@@ -373,7 +373,8 @@ take_head(struct request *req)
 	x->failure = NULL; /* of a try before this one */
 	h1_body_init(
 	    &x->body, r->framing, r->content_length, req->snap->limits.header_bytes);
-	x->body_done = r->framing == H1_NO_BODY;
+	x->body_done = r->framing == H1_NO_BODY ||
+		       (r->framing == H1_LENGTH && r->content_length == 0);
 	x->has_head = true;
 	x->head_us = clock_mono_us();
 	x->deadline_us = 0;

@@ -2,7 +2,9 @@
 """The same strictness for what the origin answers: 502 and a record."""
 import pytest
 
+from yett_test.client import request
 from yett_test.gateway import plain_policy
+from yett_test.wait import until
 
 OK = b"HTTP/1.1 200 OK\r\n"
 
@@ -120,3 +122,17 @@ def test_answers_without_a_body(gw, module_origin, status):
             answer = connection.response()
             assert (answer.status, answer.body) == (status, b"")
             assert answer.get("transfer-encoding") is None
+
+
+@pytest.mark.parametrize("inspect", ["0", "8KiB"])
+def test_an_answer_of_length_0_ends_with_its_head(gateway, origin, inspect):
+    """Nothing more is waited for: not for the record, the next request, the WAF."""
+    origin.on("/empty", OK + b"Content-Type: text/html\r\nContent-Length: 0\r\n\r\n")
+    gw = gateway(policies={"default": {"response_body": {"inspect": inspect}}},
+                 pools={"app": {"timeouts": {"idle": "60s"}}})
+    with gw.connect() as connection:
+        for _ in range(3):
+            answer = connection.send(request("GET", "/empty")).response()
+            assert (answer.status, answer.body) == (200, b"")
+    assert origin.connections == 1
+    until(lambda: len(gw.accesses()) == 3, what="three lines")
