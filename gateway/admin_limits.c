@@ -121,7 +121,10 @@ turn_answer(struct limit_turn *t, const struct redis_value *v, const char *probl
 		problem = inspect_read(t->limits, &t->key, &t->ask, v, &bucket);
 	if (problem != NULL) {
 		put_text(object, "problem", span_of(problem));
-	} else if (!t->erases) {
+	} else if (t->erases) {
+		/* Requests may have asked before Redis forgot. */
+		inspect_forget(t->limits, &t->key, clock_mono_us());
+	} else {
 		json_object_set_new(object, "remaining", json_integer(bucket.remaining));
 		put_seconds(object, "full_in_seconds", bucket.reset_us);
 	}

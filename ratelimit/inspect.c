@@ -179,7 +179,7 @@ inspect_here(struct limits *limits, const struct inspect_key *key, int64_t now_u
 	table_leave(limits->table, e);
 }
 
-/* A trip that is under way stays so: what it brings is true of the bucket. */
+/* A trip that is under way stays so: the tokens that it brings are debited. */
 void
 inspect_forget(struct limits *limits, const struct inspect_key *key, int64_t now_us)
 {
@@ -191,6 +191,8 @@ inspect_forget(struct limits *limits, const struct inspect_key *key, int64_t now
 	memset(&e->bucket, 0, sizeof(e->bucket));
 	e->denied_until_us = e->denied_reset_us = 0;
 	e->denied_alone = false;
+	e->lease = 0;
+	e->forgotten_us = now_us;
 	table_leave(limits->table, e);
 }
 

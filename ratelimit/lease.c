@@ -214,14 +214,17 @@ until_enough(const struct lease_terms *terms, int64_t reset_us)
 		(int64_t)((uint64_t)spare * rate->rest / rate->parts));
 }
 
-/* What the answer says of the bucket. */
+/* What the answer says of the bucket: nothing of one that was made full meanwhile. */
 static void
 learn(struct table_entry *e, const struct lease_terms *terms, int64_t now_us,
-    const struct bucket_answer *answer)
+    const struct lease_return *back)
 {
 	int64_t wait = 0, pace = e->trip_us + terms->pace_us - now_us;
+	const struct bucket_answer *answer = &back->answer;
 
-	if (answer->granted == 0)
+	if (e->forgotten_us != 0 && now_us - back->took_us <= e->forgotten_us)
+		wait = 0;
+	else if (answer->granted == 0)
 		wait = answer->retry_us;
 	else if (answer->remaining < terms->cost)
 		wait = until_enough(terms, answer->reset_us);
@@ -260,7 +263,7 @@ lease_answer(struct table_entry *e, const struct lease_terms *terms, int64_t now
 	if (e != NULL) {
 		if (back->plan.leases)
 			e->asking = false;
-		learn(e, terms, now_us, &back->answer);
+		learn(e, terms, now_us, back);
 		outcome_r->denied = now_us < e->denied_until_us;
 		tokens += lease_in_hand(e, now_us);
 	}

@@ -26,6 +26,7 @@ struct table_entry {
 	uint32_t asked;			/* tokens wanted since demand_us */
 	uint32_t demand;		/* tokens per second, smoothed */
 	int64_t demand_us;
+	int64_t forgotten_us;		/* reset by hand then; 0: never */
 	bool asking;			/* a trip for more tokens is under way */
 	bool denied_alone;		/* by `bucket`: Redis has not said so */
 };

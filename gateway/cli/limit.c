@@ -60,6 +60,12 @@ make_question(const char *command, char **words, int n)
 	return (question);
 }
 
+static bool
+has_problem(const json_t *answer)
+{
+	return (json_object_get(json_object_get(answer, "redis"), "problem") != NULL);
+}
+
 static void
 print_bucket(const char *label, const json_t *bucket, long long burst)
 {
@@ -82,7 +88,7 @@ print_shown(const json_t *answer)
 	printf("%-8s %s, %s, burst %lld\n", "limit", control_text(answer, "limit"),
 	    control_text(answer, "rate"), burst);
 	printf("%-8s %s\n", "key", control_text(answer, "key"));
-	if (json_object_get(redis, "problem") != NULL) {
+	if (has_problem(answer)) {
 		printf("%-8s %s\n", "redis", control_text(redis, "problem"));
 	} else if (json_is_object(redis)) {
 		print_bucket("redis", redis, burst);
@@ -101,15 +107,14 @@ print_shown(const json_t *answer)
 static int
 finish(const json_t *answer)
 {
-	const json_t *redis = json_object_get(answer, "redis");
-
 	if (fflush(stdout) != 0) {
 		perror("yett limit: standard output");
 		return (CLI_SYSTEM);
 	}
-	if (json_object_get(redis, "problem") == NULL)
+	if (!has_problem(answer))
 		return (CLI_OK);
-	fprintf(stderr, "yett limit: Redis: %s\n", control_text(redis, "problem"));
+	fprintf(stderr, "yett limit: Redis: %s\n",
+	    control_text(json_object_get(answer, "redis"), "problem"));
 	return (CLI_BAD_INPUT);
 }
 
@@ -129,7 +134,8 @@ ask(const struct control_target *target, bool as_json, char **words, int n)
 		json_dumpf(answer, stdout, JSON_INDENT(2));
 		putchar('\n');
 	} else if (resets) {
-		printf("%s starts over\n", control_text(answer, "key"));
+		printf("%s starts over%s\n", control_text(answer, "key"),
+		    has_problem(answer) ? " here, perhaps not in Redis" : "");
 	} else {
 		print_shown(answer);
 	}

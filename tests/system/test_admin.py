@@ -6,6 +6,7 @@ import re
 import signal
 import socket
 import stat
+import subprocess
 import tempfile
 import threading
 from pathlib import Path
@@ -13,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from yett_test.client import Connection, request
-from yett_test.gateway import Process, plain_policy, run
-from yett_test.redis import Server, missing
+from yett_test.gateway import Process, binary, plain_policy, run
+from yett_test.redis import Relay, Server, missing
 from yett_test.wait import Port, seconds, until
 
 needs_redis = pytest.mark.skipif(missing() is not None, reason=f"no {missing()}")
@@ -420,6 +421,29 @@ def test_limit_in_redis(gateway, tmp_path):
     done = until(lambda: (lambda d: d if d.returncode else None)(
         limit(gws[0], "reset", "login|127.0.0.1|/login")), 10)
     assert "Redis" in done.stderr
+    assert done.stdout.endswith("starts over here, perhaps not in Redis\n")
+
+
+@needs_redis
+def test_who_asks_during_a_limit_reset_is_not_denied_after_it(gateway, tmp_path):
+    server = Server(tmp_path / "redis")
+    relay = Relay(server.port)
+    try:
+        gw = gateway(**LOGINS, redis={"url": relay.url, "deadline": "1s"})
+        until(lambda: gw.status()["sharing"]["state"] == "shared", 10)
+        until(lambda: gw.status()["redis"]["link"] == "up", 10)
+        assert logins(gw, 3) == [200, 200, 429]
+        relay.only, relay.delay = b"$3\r\nDEL\r\n", 0.7
+        statuses = []
+        with subprocess.Popen([binary(), "limit", "reset", "login", "127.0.0.1", "/login",
+                               "-c", gw.file]) as reset:
+            while reset.poll() is None:     # Redis has not heard of it yet, and denies
+                statuses += logins(gw, 1)
+        assert reset.returncode == 0
+        assert (statuses + logins(gw, 3)).count(200) == 2
+    finally:
+        relay.stop()
+        server.stop()
 
 
 # --- metrics -------------------------------------------------------------------

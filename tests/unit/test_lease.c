@@ -17,6 +17,7 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define SECOND INT64_C(1000000)
+#define WAIT (3600 * SECOND)
 #define NODES_MAX 4
 #define TRIPS_MAX 4096
 #define NEVER INT64_MAX
@@ -318,6 +319,28 @@ a_lease_ends(void **state)
 	assert_int_equal(e.lease, 0);
 }
 
+/* What was asked before a reset by hand says nothing of the bucket after it. */
+static void
+an_answer_from_before_a_reset(void **state)
+{
+	struct lease_terms terms = terms_of(100, 100, 1, 1);
+	struct table_entry e = hot_entry(SECOND, 0);
+	struct lease_outcome outcome;
+	struct lease_return back = { .answer = { .retry_us = WAIT, .reset_us = WAIT },
+		.took_us = 1000,
+		.waiting = 1 };
+
+	(void)state;
+	assert_int_equal(lease_take(&e, &terms, SECOND, true, &back.plan), LEASE_ASK);
+	e.forgotten_us = SECOND + 500;
+	lease_answer(&e, &terms, SECOND + 1000, &back, &outcome);
+	assert_true(!outcome.denied && outcome.served == 0 && outcome.again.need == 1);
+	assert_int_equal(e.denied_until_us, 0);
+	lease_answer(&e, &terms, SECOND + 1501, &back, &outcome);
+	assert_true(outcome.denied);
+	assert_int_equal(e.denied_until_us, SECOND + 1501 + WAIT);
+}
+
 static void
 one_who_tries_again(void **state)
 {
@@ -460,6 +483,7 @@ main(void)
 		cmocka_unit_test(model),
 		cmocka_unit_test(caps),
 		cmocka_unit_test(a_lease_ends),
+		cmocka_unit_test(an_answer_from_before_a_reset),
 		cmocka_unit_test(one_who_tries_again),
 		cmocka_unit_test(without_redis),
 		cmocka_unit_test(late_answers),

@@ -159,10 +159,11 @@ class Cluster:
 
 
 class Relay:
-    """A TCP relay that holds back every byte for `delay` seconds."""
+    """A TCP relay that holds back for `delay` seconds every byte, or what has
+    `only` in it and comes after that."""
 
     def __init__(self, port):
-        self.target, self.delay = port, 0.0
+        self.target, self.delay, self.only = port, 0.0, b""
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         self.ending = threading.Event()
@@ -194,7 +195,8 @@ class Relay:
                     data = sock.recv(65536)
                     if not data:
                         return
-                    queue.append((time.monotonic() + self.delay, peer[sock], data))
+                    delay = self.delay if self.only in data else 0
+                    queue.append((time.monotonic() + delay, peer[sock], data))
                 while queue and queue[0][0] <= time.monotonic():
                     _, sock, data = queue.pop(0)
                     sock.sendall(data)
