@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rate limits: alone, and shared by gateways through real Redis."""
+import os
 import time
+from pathlib import Path
 
 import pytest
 
 from yett_test.client import request
-from yett_test.gateway import plain_policy
+from yett_test.gateway import plain_policy, run
 from yett_test.load import Load
 from yett_test.redis import Cluster, Sentinel, Server, missing
 from yett_test.wait import until
@@ -279,14 +281,50 @@ def test_wrong_password_is_told_and_costs_nobody_a_request(gateway, tmp_path):
         server.stop()
 
 
+def told_to_operators():
+    """The rights of Redis' user that docs/guide/limits.md names."""
+    source = Path(os.environ.get("top_srcdir", Path(__file__).parents[2]))
+    told = (source / "docs/guide/limits.md").read_text().split("ACL SETUSER ")[1]
+    return told.split("\n\n")[0].replace(">PASSWORD", ">word").split()
+
+
+def with_user(redis, servers, folder, gateway):
+    """Two gateways that have no other rights share a limit and bans, and ask for
+    nothing that they may not."""
+    for server in servers:
+        assert server.cli("acl", "setuser", *told_to_operators()) == "OK"
+    secret = folder / "password"
+    secret.write_text("word")
+    one, two = share(gateway, {"key": "path", "rate": "1/m", "burst": 2},
+                     {"url": redis.url, "username": "yett", "password_file": str(secret)},
+                     bans={"after": 2, "within": "1m", "for": "1m", "count": ["limit"]})
+    for path in ("/a", "/b", "/c", "/d"):
+        assert [gw.get(path).status for gw in (one, two)] == [200, 200]
+    until(lambda: all(gw.status()["redis"]["link"] == "up" for gw in (one, two)), 10)
+    for words in (["show"], ["reset"]):
+        done = run("limit", *words, "all", "/a", "-c", one.file)
+        assert done.returncode == 0, done.stderr
+    assert one.get("/b").status == 429 and two.get("/c").status == 429
+    until(lambda: all(gw.status()["bans"]["bans"] == 1 for gw in (one, two)), 10)
+    assert run("ban", "add", "192.0.2.1", "-c", two.file).returncode == 0
+    until(lambda: one.status()["bans"]["bans"] == 2, 10)
+    assert run("ban", "lift", "--all", "-c", one.file).returncode == 0
+    until(lambda: two.status()["bans"]["bans"] == 0, 10)
+    assert [server.cli("acl", "log") for server in servers] == [""] * len(servers)
+
+
 @needs_redis
 def test_user_of_an_acl(gateway, tmp_path, redis):
-    assert redis.cli("acl", "setuser", "yett", "on", ">word", "~yett:*", "+@all") == "OK"
-    secret = tmp_path / "password"
-    secret.write_text("word")
-    one, two = share(gateway, {"key": "client", "rate": "1/m", "burst": 1},
-                     {"url": redis.url, "username": "yett", "password_file": str(secret)})
-    assert [one.get().status, two.get().status] == [200, 429]
+    with_user(redis, [redis], tmp_path, gateway)
+
+
+@needs_redis
+def test_user_of_a_cluster_s_acl(gateway, tmp_path):
+    cluster = Cluster(tmp_path / "cluster")
+    try:
+        with_user(cluster, cluster.servers, tmp_path, gateway)
+    finally:
+        cluster.stop()
 
 
 @needs_redis
