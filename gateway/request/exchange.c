@@ -667,6 +667,7 @@ exchange_send_on(struct request *req)
 	x = &req->origin;
 	x->wants = 0;
 	rc = send_request(req);
+	x->deadline_us = 0; /* nobody listens to the origin now */
 	loop_io_want(&x->conn->io, rc == EXCHANGE_WAIT ? x->wants : 0);
 	return (rc);
 }

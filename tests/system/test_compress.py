@@ -713,6 +713,34 @@ def test_answer_before_the_request_is_sent(gw, org):
         assert got + stream.feed(connection.chunked()) == PAGE
 
 
+def test_a_client_that_pauses_is_not_taken_for_the_origin(gateway, origin):
+    """The origin comes in pieces and has to wait, longer than its own idle time, for a
+    client that takes none: it is not what stalled."""
+    sent, reading, rng = [], threading.Event(), random.Random(1)
+
+    def stream(exchange):
+        exchange.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"
+                      b"Transfer-Encoding: chunked\r\n\r\n")
+        while not reading.is_set():
+            sent.append(rng.randbytes(8192).hex().encode())
+            exchange.send(b"%x\r\n%s\r\n" % (len(sent[-1]), sent[-1]))
+            time.sleep(0.001)   # so that each is flushed
+        exchange.send(b"0\r\n\r\n")
+
+    def stands():
+        before = len(sent)
+        time.sleep(1.2)
+        return 0 < before == len(sent)
+
+    origin.on("/x", stream)
+    gw = site(gateway, {**CONF, "level": 1}, pools={"app": {"timeouts": {"idle": "500ms"}}})
+    with gw.connect(rcvbuf=4096) as connection:
+        connection.send(request("GET", "/x", accept("gzip")))
+        until(stands, 30, "an origin that has to wait")
+        reading.set()
+        assert decoded("gzip", connection.response().body) == b"".join(sent)
+
+
 # --- stored answers -----------------------------------------------------------------------
 
 def cached_site(gateway, **over):
