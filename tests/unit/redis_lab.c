@@ -438,14 +438,14 @@ reply_text(const redisReply *reply)
 	return (text);
 }
 
-static char *
-ask(struct redis_server *server, const char *command)
+char *
+redis_lab_try(struct redis_server *server, const char *command)
 {
 	redisContext *context = talk(server);
 	const char *words[WORDS_MAX];
 	char *copy = mem_strdup(command), *rest = copy, *word;
 	redisReply *reply;
-	char *text;
+	char *text = NULL;
 	int n = 0;
 
 	assert_non_null(context);
@@ -454,12 +454,22 @@ ask(struct redis_server *server, const char *command)
 		words[n++] = word;
 	}
 	reply = redisCommandArgv(context, n, words, NULL);
-	if (reply == NULL)
-		fail_msg("%s: %s", command, context->errstr);
-	text = reply_text(reply);
-	freeReplyObject(reply);
+	if (reply != NULL) {
+		text = reply_text(reply);
+		freeReplyObject(reply);
+	}
 	redisFree(context);
 	free(copy);
+	return (text);
+}
+
+static char *
+ask(struct redis_server *server, const char *command)
+{
+	char *text = redis_lab_try(server, command);
+
+	if (text == NULL)
+		fail_msg("%s: the connection broke", command);
 	return (text);
 }
 

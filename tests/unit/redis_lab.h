@@ -60,6 +60,9 @@ void redis_lab_thaw(struct redis_server *);	/* SIGCONT */
  * items of an array one in a line. The caller frees it. */
 char *redis_lab_ask(struct redis_server *, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/* The same, but NULL when the connection breaks, as it may while the server is given
+ * another part. */
+char *redis_lab_try(struct redis_server *, const char *command);
 /* Fails the test when the answer is another. */
 void redis_lab_expect(struct redis_server *, const char *answer, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
