@@ -354,9 +354,12 @@ put_waf(struct writer *w, const struct waf_verdict *waf)
 	json_object_end(j);
 }
 
+/* The path may be a part of the key, with what is secret in it. */
 static void
-put_limit(struct json_out *j, const struct record_limit *limit)
+put_limit(struct writer *w, const struct record_limit *limit)
 {
+	struct json_out *j = &w->json;
+
 	json_key(j, "limit");
 	if (limit == NULL) {
 		json_put_null(j);
@@ -364,7 +367,7 @@ put_limit(struct json_out *j, const struct record_limit *limit)
 	}
 	json_object_begin(j);
 	json_pair(j, "name", span_of(limit->name));
-	pair_cut(j, "key", limit->key, NAME_MAX);
+	json_pair(j, "key", masked_path(w, limit->key));
 	json_pair(j, "rate", span_of(limit->rate));
 	json_pair_int(j, "retry_after", limit->retry_after);
 	json_object_end(j);
@@ -390,7 +393,7 @@ put_audit(struct writer *w, struct text *out, const struct record *r)
 	json_pair(j, "route", span_of(r->route));
 	json_pair(j, "policy", span_of(r->policy));
 	put_waf(w, r->waf);
-	put_limit(j, r->limit);
+	put_limit(w, r->limit);
 	json_pair(j, "origin", span_of(r->origin));
 	pair_bool(j, "aborted", r->aborted);
 	json_pair_int(j, "duration_us", r->duration_us);

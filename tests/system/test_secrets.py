@@ -74,3 +74,15 @@ def test_own_words(gateway):
     gw = gateway(logs={"audit": {"mask": ["pin"]}})
     answer = gw.get(f"/?pin={SECRET}&id={ATTACK}")
     assert SECRET not in json.dumps(gw.audit(id=answer.id))
+
+
+def test_a_path_in_the_key_of_a_limit(gateway):
+    gw = gateway(limits={"pages": {"key": ["path", "client"], "rate": "1/h", "burst": 1}},
+                 sites=[{"hosts": ["*"], "pool": "app", "limits": ["pages"]}])
+    for target in (f"/a;token={SECRET}/b", f"/c;p%61ssword={SECRET}"):
+        gw.get(target)
+        answer = gw.get(target)
+        assert answer.status == 429
+        record = gw.audit(id=answer.id)
+        assert SECRET not in json.dumps(record)
+        assert record["limit"]["key"].startswith(f"pages|{record['request']['path']}")
