@@ -39,6 +39,7 @@ system_tests = \
 	tests/system/test_names.py \
 	tests/system/test_paths.py \
 	tests/system/test_process.py \
+	tests/system/test_random_answers.py \
 	tests/system/test_redis_failures.py \
 	tests/system/test_robust.py \
 	tests/system/test_secrets.py \
