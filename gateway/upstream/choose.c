@@ -143,6 +143,21 @@ by_cookie(struct upstream *up, const struct upstream_pool *pool,
 	return (is_full(up, pool, s) ? BALANCE_NONE : i);
 }
 
+bool
+choose_has_own(
+    struct upstream *up, const struct upstream_pool *pool, const struct upstream_ask *ask)
+{
+	const struct upstream_set *set;
+	uint32_t i;
+
+	set = ask->tries != NULL ? ask->tries->set : pool_set(pool);
+	if (set->sticky == NULL)
+		return (false);
+	i = sticky_find(set->sticky, ask->cookie);
+	return (i != STICKY_NONE && !was_tried(ask, i) && is_drained(set->servers[i]) &&
+		!is_full(up, pool, set->servers[i]));
+}
+
 /* Nobody was chosen: because of the bounds? */
 static enum choice
 nobody(struct upstream *up, const struct upstream_pool *pool,

@@ -90,6 +90,10 @@ struct chosen {
 };
 enum choice choose(struct upstream *, struct upstream_pool *, const struct upstream_ask *,
     struct chosen *chosen_r);
+/* Has a server room for this ask that gets nothing else new, a drained one that its
+ * cookie means? Then it is not its turn that it waits for. */
+bool choose_has_own(
+    struct upstream *, const struct upstream_pool *, const struct upstream_ask *);
 /* Not again for this ask. */
 void choose_mark_tried(
     struct upstream_pool *, struct upstream_ask *, const struct upstream_server *);

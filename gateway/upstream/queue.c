@@ -11,7 +11,7 @@
 
 /* Room is told of; this only makes up for what nobody told. */
 #define LOOK_US (20 * CLOCK_MS)
-/* Of those at the head who were refused by a server that others may have. */
+/* Of those at the head who can't go on where others may. */
 #define PASSED_MAX 16
 /* A worker with a queue of its own lets others have each n-th connection. */
 #define CEDE_EACH 8
@@ -85,18 +85,22 @@ end_overdue(struct upstream *up, const struct upstream_pool *pool)
 }
 
 /* The first one that can go on. Who was refused by some servers waits for the others
- * only: those behind him may have what he can't. False: nobody. */
+ * only: those behind him may have what he can't. Where who was refused by none can't,
+ * nobody can but on a server of his own. False: nobody. */
 static bool
 serve_one(struct queue *q)
 {
+	bool own_only = false;
 	unsigned passed = 0;
 	struct try *t;
 
 	TAILQ_FOREACH(t, &q->waiting, link)
 	{
-		if (try_resume(t))
+		if ((!own_only || choose_has_own(q->up, q->pool, t->ask)) &&
+		    try_resume(t))
 			return (true);
-		if (t->ask->tries == NULL || ++passed == PASSED_MAX)
+		own_only = own_only || t->ask->tries == NULL;
+		if (++passed == PASSED_MAX)
 			break;
 	}
 	return (false);

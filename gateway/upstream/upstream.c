@@ -381,8 +381,10 @@ upstream_get(struct upstream *up, struct upstream_pool *pool, struct upstream_as
 	ask->conn = NULL;
 	ask->error = NULL;
 	ask->work = NULL;
-	/* behind those who wait already */
-	choice = queue_has(up, pool) ? CHOICE_WAIT : choose(up, pool, ask, &chosen);
+	/* behind those who wait already, but not for what they can't have */
+	choice = queue_has(up, pool) && !choose_has_own(up, pool, ask)
+		     ? CHOICE_WAIT
+		     : choose(up, pool, ask, &chosen);
 	if (choice == CHOICE_SERVER && !ask->fresh && !chosen.probe) {
 		c = kept_take(up, chosen.server);
 		if (c != NULL) {

@@ -480,6 +480,39 @@ def test_full_servers_are_waited_for_before_a_backup_is_asked(gateway, origins):
 
 # --- retries --------------------------------------------------------------------
 
+def test_client_of_a_drained_server_does_not_wait_for_others(gateway, origins):
+    """Whoever may have what the head of the queue may not."""
+    a, b, _ = origins
+    gw = gateway(**plain_policy(), threads=1, pools=pool(
+        a, b, sticky={"cookie": "srv"}, max_connections=1,
+        queue={"length": 100, "wait": "30s"}))
+    mine = until(lambda: next((v for v in [gw.get()] if v.get("X-Origin") == "a"), None),
+                 what="a cookie of a")
+    fields = [("Cookie", f"srv={cookie(mine)}")]
+    assert run("drain", "app", a.url[7:], "-c", gw.file).returncode == 0
+    held = Held([a, b])
+    links = held.send(gw, 1)
+    assert held.seen == {"b": 1}
+    waits = gw.connect(timeout=30)
+    waits.send(request("GET", "/waits"))
+    until(lambda: gw.status()["connections"] == 2, what="the one that waits")
+    for _ in range(3):
+        answer = gw.get("/", fields)
+        assert (answer.status, answer.get("X-Origin")) == (200, "a")
+    # where it has to wait, too, it goes on when its own server can
+    links += held.send(gw, 1, fields)
+    assert held.seen == {"a": 1, "b": 1}
+    also = gw.connect(timeout=30)
+    also.send(request("GET", "/also", fields))
+    until(lambda: gw.status()["connections"] == 4, what="both that wait")
+    links.pop().close()
+    answer = also.response()
+    assert (answer.status, answer.get("X-Origin")) == (200, "a")
+    assert not [r for r in b.requests if r.target == "/waits"]
+    held.let_go(links)
+    assert waits.response().status == 200
+
+
 def reset(exchange):
     exchange.reset()
 
