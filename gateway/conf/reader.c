@@ -226,10 +226,29 @@ note_single(struct reader *r, const struct field *f, const struct node *node,
 		note_path(r, node, *path);
 }
 
+/* YAML 1.1 reads off as false, and programs that write configurations write it so.
+ * Where it is one of the words of a field it is that word, not the name of a file. */
+static struct node
+as_switch(const struct field *f, const struct node *node)
+{
+	struct node same = *node;
+	struct span word;
+	bool truth;
+
+	if (!node->plain || field_choice(f, node->text) != NULL ||
+	    !value_truth(node->text, &truth))
+		return (same);
+	word = truth ? SPAN("on") : SPAN("off");
+	if (field_choice(f, word) != NULL)
+		same.text = word;
+	return (same);
+}
+
 static void
 read_single(
-    struct reader *r, const struct field *f, const struct node *node, void *object)
+    struct reader *r, const struct field *f, const struct node *written, void *object)
 {
+	const struct node same = as_switch(f, written), *node = &same;
 	const struct choice *choice;
 	union field_value value;
 	const char *text;

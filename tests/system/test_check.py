@@ -7,7 +7,8 @@ import pytest
 import yaml
 
 from yett_test import mmdb
-from yett_test.gateway import merge, run
+from yett_test.gateway import Process, merge, run
+from yett_test.wait import Port
 
 BASE = {
     "listeners": [{"address": "127.0.0.1:8080"}],
@@ -177,6 +178,17 @@ def test_missing_file(tmp_path):
     done = run("check", "-c", tmp_path / "none.yaml")
     assert done.returncode in (1, 3)
     assert "none.yaml" in done.stderr
+
+
+@pytest.mark.parametrize("off", ["off", "false", "no", "OFF"])
+def test_off_is_no_file_however_it_is_written(tmp_path, off):
+    """Programs that write YAML 1.1 make false of off."""
+    file = tmp_path / "c.yaml"
+    file.write_text(yaml.safe_dump({**BASE, "listeners": [{"address": Port().address}]}) +
+                    f"logs: {{ access: {{ path: {off} }}, audit: {{ path: {off} }} }}\n"
+                    f"admin: {{ socket: {off} }}\n")
+    Process(["run", "-c", file], tmp_path).stop()
+    assert {p.name for p in tmp_path.iterdir()} == {"c.yaml", "stderr.log"}
 
 
 def test_include(tmp_path):
