@@ -158,16 +158,17 @@ choose_has_own(
 		!is_full(up, pool, set->servers[i]));
 }
 
-/* Nobody was chosen: because of the bounds? */
+/* Nobody was chosen: because of the bounds? As they were when it was looked: room that
+ * another worker made since then is there when the queue is looked at. */
 static enum choice
-nobody(struct upstream *up, const struct upstream_pool *pool,
+nobody(const struct upstream *up, const struct upstream_pool *pool,
     const struct upstream_set *set, const struct upstream_ask *ask)
 {
 	uint32_t i;
 
 	for (i = 0; i < set->n && pool->max_connections != 0; i++)
 		if (!was_tried(ask, i) && !is_drained(set->servers[i]) &&
-		    is_full(up, pool, set->servers[i]))
+		    up->states[i].closed)
 			return (CHOICE_WAIT);
 	return (CHOICE_NOBODY);
 }

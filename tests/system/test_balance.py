@@ -421,6 +421,17 @@ def test_one_connection_is_shared_by_all_workers(gateway, farm):
     assert a.stats()["most_busy"] == 1
 
 
+def test_room_that_comes_while_it_is_looked_for(gateway, farm):
+    """Another worker closes the one connection just when this one found no room: that
+    is no server drained."""
+    a, = farm(1)
+    gw = gateway(**plain_policy(), threads=4, pools=pool(
+        a, max_connections=1, keepalive={"connections": 0}, queue={"wait": "20s"}))
+    with Load([gw], clients=12, pause=0, duration=3) as load:
+        pass
+    assert set(load.statuses) == {200} and not load.broken
+
+
 def test_full_queue_and_too_long_a_wait(gateway, origins):
     a = origins[0]
     held = Held([a])
