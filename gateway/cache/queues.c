@@ -193,8 +193,11 @@ queues_victim(struct shard *shard)
 	/* A tenth of what there is, in bytes. */
 	if (shard->small.bytes >= bytes / 10 || shard->main.n == 0)
 		object = from_small(shard, &looks);
+	/* Looks of its own: where all that is small was asked for, somebody goes, too. */
+	looks = LOOK_MAX;
 	if (object == NULL)
 		object = from_main(shard, &looks);
+	looks = LOOK_MAX;
 	if (object == NULL)
 		object = from_small(shard, &looks);
 	if (object == NULL)

@@ -283,6 +283,31 @@ test_a_scan_does_not_push_out_what_is_hot(void **state)
 	cache_store_free(&store);
 }
 
+/* Nobody is refused where all that is there was asked for. */
+static void
+test_a_store_of_what_is_hot_takes_more(void **state)
+{
+	struct cache_store *store = cache_store_new(4 * MIB, MIB);
+	unsigned i, round;
+	char key[32];
+
+	(void)state;
+	for (round = 0; round < 3; round++)
+		for (i = 0; i < 1800; i++) {
+			(void)snprintf(key, sizeof(key), "hot%u", i);
+			if (!has(store, key, NULL))
+				assert_true(put(store, key, NULL, NULL, 1000));
+		}
+	assert_int_equal(figures_of(store).evicted, 0);
+	for (i = 0; i < 2000; i++) {
+		(void)snprintf(key, sizeof(key), "more%u", i);
+		assert_true(put(store, key, NULL, NULL, 1000));
+	}
+	assert_int_equal(figures_of(store).refused, 0);
+	assert_true(figures_of(store).evicted > 1000);
+	cache_store_free(&store);
+}
+
 /* What went before it was asked for twice, and comes again soon, goes into the main
  * queue: the ghosts know it. */
 static void
@@ -682,6 +707,7 @@ main(void)
 		cmocka_unit_test(test_purge_by_tag),
 		cmocka_unit_test(test_a_purge_while_an_answer_is_under_way),
 		cmocka_unit_test(test_a_scan_does_not_push_out_what_is_hot),
+		cmocka_unit_test(test_a_store_of_what_is_hot_takes_more),
 		cmocka_unit_test(test_a_ghost_is_known),
 		cmocka_unit_test(test_one_large_object),
 		cmocka_unit_test(test_what_is_held_counts),
