@@ -100,6 +100,7 @@ struct object {
 	struct object *newer, *older;
 	uint64_t cost;
 	uint32_t fingerprint;
+	uint32_t age;				/* the shard's when it came */
 	/* Not under a lock: */
 	uint32_t n_tags;
 	struct tag_link *tags;

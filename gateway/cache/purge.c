@@ -117,37 +117,32 @@ cache_store_purge_tag(struct cache_store *store, struct span tag)
 	return (total);
 }
 
-static struct object *
-oldest(const struct shard *shard)
-{
-	return (shard->small.oldest != NULL ? shard->small.oldest : shard->main.oldest);
-}
-
 static uint64_t
 purge_shard(struct shard *shard)
 {
 	struct object *object, *list;
-	uint64_t left, total = 0;
+	uint64_t total = 0;
 	unsigned n;
+	bool more;
 
 	lock_take(&shard->lock);
 	marks_drop_all(shard);
 	flights_detach_all(shard);
 	/* What comes meanwhile is newer, and not meant. */
-	left = shard->small.n + shard->main.n;
+	queues_outdate(shard);
 	lock_release(&shard->lock);
 	do {
 		list = NULL;
 		lock_take(&shard->lock);
-		for (n = 0; n < BATCH && left > 0; n++, left--) {
-			object = oldest(shard);
-			if (object == NULL)
-				break;
-			take_out(shard, object, &list);
+		for (n = 0; n < BATCH && shard->n_old > 0; n++) {
+			object = queues_old(shard);
+			if (object != NULL)
+				take_out(shard, object, &list);
 		}
+		more = shard->n_old > 0;
 		lock_release(&shard->lock);
 		total += give_back(list);
-	} while (n == BATCH);
+	} while (more);
 	return (total);
 }
 

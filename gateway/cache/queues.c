@@ -126,6 +126,7 @@ queues_add(struct shard *shard, struct object *object, const struct object *inst
 	uint64_t n = shard->main.n + shard->small.n;
 	unsigned char hits = 0;
 
+	object->age = shard->age;
 	if (instead != NULL) {
 		hits = atomic_load_explicit(&instead->hits, memory_order_relaxed);
 		atomic_store_explicit(&object->hits, hits, memory_order_relaxed);
@@ -205,4 +206,30 @@ queues_victim(struct shard *shard)
 	table_remove(shard, object);
 	shard->evicted++;
 	return (object);
+}
+
+/* --- all that is there now ------------------------------------------------- */
+
+void
+queues_outdate(struct shard *shard)
+{
+	lock_assert_held(&shard->lock);
+	shard->age++;
+	shard->n_old = shard->small.n + shard->main.n;
+}
+
+struct object *
+queues_old(struct shard *shard)
+{
+	struct object *object = shard->small.oldest;
+
+	lock_assert_held(&shard->lock);
+	/* In the order in which they came; not so in the main one. */
+	if (object != NULL && object->age != shard->age)
+		return (object);
+	object = shard->main.oldest;
+	if (object == NULL || object->age != shard->age)
+		return (object);
+	move(shard, object, PLACE_MAIN);
+	return (NULL);
 }

@@ -43,6 +43,9 @@ struct shard {
 	struct ghost ghost;
 	int64_t purged_us[PURGE_SLOTS];
 	uint64_t keys, inserted, evicted, purged, n_flights;
+	/* Purges of all it has begun; objects of before the last one. */
+	uint32_t age;
+	uint64_t n_old;
 	atomic_uint_least64_t objects;
 };
 
@@ -67,6 +70,10 @@ store_same_key(const struct cache_key *a, const struct cache_key *b)
 void queues_add(struct shard *, struct object *, const struct object *instead);
 void queues_remove(struct shard *, struct object *);
 void queues_grow(struct shard *, struct object *, uint64_t cost);
+/* What is in them now is old, and goes. */
+void queues_outdate(struct shard *);
+/* The next old one; NULL: not found at once, if n_old is not 0. */
+struct object *queues_old(struct shard *);
 /* Takes the one that goes next out of the store; NULL: none that would help. */
 struct object *queues_victim(struct shard *);
 

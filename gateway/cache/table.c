@@ -157,6 +157,8 @@ table_remove(struct shard *shard, struct object *object)
 	for (i = 0; i < object->n_tags; i++)
 		tag_take(shard, &object->tags[i]);
 	queues_remove(shard, object);
+	if (object->age != shard->age)
+		shard->n_old--;
 	if (table_first(shard, &object->key, object->o.key_text) == NULL)
 		shard->keys--;
 	atomic_fetch_sub_explicit(&shard->objects, 1, memory_order_relaxed);

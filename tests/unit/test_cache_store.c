@@ -6,6 +6,7 @@
 #include "tests/unit/store_rig.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -697,6 +698,74 @@ test_threads(void **state)
 	cache_store_free(&crowd.store);
 }
 
+/* --- a purge under load --------------------------------------------------- */
+
+#define OLD_KEYS 6000
+
+struct newcomers {
+	struct cache_store *store;
+	atomic_bool began, over;
+};
+
+static void *
+put_newcomers(void *data)
+{
+	struct newcomers *new = data;
+	char key[32];
+	unsigned i;
+
+	for (i = 0; !atomic_load(&new->over); i++) {
+		(void)snprintf(key, sizeof(key), "new%u", i);
+		(void)put(new->store, key, NULL, NULL, 10);
+		atomic_store(&new->began, true);
+	}
+	return (NULL);
+}
+
+/* So that they are in the main queue. */
+static void
+put_what_is_hot(struct cache_store *store)
+{
+	unsigned i, round;
+	char key[32];
+
+	for (round = 0; round < 4; round++)
+		for (i = 0; i < OLD_KEYS; i++) {
+			(void)snprintf(key, sizeof(key), "old%u", i);
+			if (!has(store, key, NULL))
+				assert_true(put(store, key, NULL, NULL, 100));
+		}
+	for (i = 0; figures_of(store).evicted < 4000; i++) {
+		(void)snprintf(key, sizeof(key), "scan%u", i);
+		assert_true(put(store, key, NULL, NULL, 1000));
+	}
+}
+
+/* What comes while all is purged does not stay in the place of what was there. */
+static void
+test_a_purge_among_newcomers(void **state)
+{
+	struct newcomers new = { .store = cache_store_new(16 * MIB, MIB) };
+	unsigned i, left = 0;
+	pthread_t thread;
+	char key[32];
+
+	(void)state;
+	put_what_is_hot(new.store);
+	assert_int_equal(pthread_create(&thread, NULL, put_newcomers, &new), 0);
+	while (!atomic_load(&new.began))
+		sched_yield();
+	(void)cache_store_purge_all(new.store);
+	atomic_store(&new.over, true);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	for (i = 0; i < OLD_KEYS; i++) {
+		(void)snprintf(key, sizeof(key), "old%u", i);
+		left += has(new.store, key, NULL);
+	}
+	assert_int_equal(left, 0);
+	cache_store_free(&new.store);
+}
+
 int
 main(void)
 {
@@ -714,6 +783,7 @@ main(void)
 		cmocka_unit_test(test_derived_forms),
 		cmocka_unit_test(test_random_operations),
 		cmocka_unit_test(test_threads),
+		cmocka_unit_test(test_a_purge_among_newcomers),
 	};
 
 	return (cmocka_run_group_tests(tests, NULL, NULL));
