@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Origins that are down, slow, old or several."""
+import http.server
+import os
 import socket
+import socketserver
+import tempfile
 import threading
 import time
 
 import pytest
 
 from yett_test.client import request
-from yett_test.gateway import plain_policy
+from yett_test.gateway import plain_policy, run
 from yett_test.origin import Origin, SilentPort, dead_url
 from yett_test.wait import ipv6_here, seconds, until
 
@@ -200,6 +204,37 @@ def test_origin_by_name(gateway, origin):
     gw = gateway(**plain_policy(), pools=pool(f"http://localhost:{origin.port}"))
     assert gw.get().status == 200
     assert origin.last().get("host") == "app.test"
+
+
+class OverUnix(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Length", "5")
+        self.end_headers()
+        self.wfile.write(b"local")
+
+    def log_message(self, *_):
+        """Of a client without an address there is nothing to tell."""
+
+
+def test_origin_on_a_unix_socket(gateway):
+    with tempfile.TemporaryDirectory() as folder:
+        path = f"{folder}/app.sock"
+        with socketserver.ThreadingUnixStreamServer(path, OverUnix) as server:
+            server.daemon_threads = True
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            gw = gateway(**plain_policy(), pools={"app": {
+                "servers": [{"url": f"http://unix:{path}"}],
+                "health": {"path": "/healthz", "interval": "1s"}}})
+            assert [gw.get().body for _ in range(3)] == [b"local"] * 3
+            until(lambda: [r["origin"] for r in gw.accesses()] == [f"unix:{path}"] * 3)
+            until(lambda: gw.status()["pools"][0]["servers"][0]["check"]["made"] > 0)
+            server.shutdown()
+        os.unlink(path)
+        until(lambda: gw.status()["pools"][0]["servers"][0]["state"] == "down", 10)
+        assert run("drain", "app", f"unix:{path}", "-c", gw.file).returncode == 0
 
 
 def test_pools_per_route(gateway, origin):
