@@ -93,6 +93,7 @@ request_new(struct conn *c)
 	    &req->head, &req->snap->limits, req->fields, req->snap->conf->max.fields);
 	spool_init(&req->spool, w->loop, request_wake, req);
 	text_init(&req->held, 0);
+	req->pack.coding = CODING_IDENTITY; /* of interim answers, too */
 	exchange_init(req);
 	caching_init(req);
 	return (req);

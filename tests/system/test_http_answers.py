@@ -136,3 +136,15 @@ def test_an_answer_of_length_0_ends_with_its_head(gateway, origin, inspect):
             assert (answer.status, answer.body) == (200, b"")
     assert origin.connections == 1
     until(lambda: len(gw.accesses()) == 3, what="three lines")
+
+
+def test_an_interim_answer_keeps_its_fields(gw, module_origin):
+    """Nothing is compressed there."""
+    module_origin.clear()
+    early = (b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\nETag: \"a\"\r\n"
+             b"Accept-Ranges: bytes\r\n\r\n")
+    module_origin.on("/early", early + OK + b"Content-Length: 2\r\n\r\nok")
+    answer = gw.get("/early")
+    assert answer.body == b"ok"
+    assert [i.fields for i in answer.informational] == [
+        [("Link", "</a.css>; rel=preload"), ("ETag", '"a"'), ("Accept-Ranges", "bytes")]]
