@@ -235,9 +235,11 @@ put_sharing(const struct control_view *view, struct text *out)
 	value(out, "yett_limits_shared", status.state == LIMITS_SHARED);
 	head(out, "yett_limits_state_seconds", "gauge",
 	    "How long limits have been shared, degraded or local.");
-	text_printf(out, "yett_limits_state_seconds{state=\"%s\"} %" PRId64 "\n",
-	    limits_state_text(status.state),
-	    (clock_mono_us() - status.since_us) / CLOCK_SECOND);
+	label(out, "yett_limits_state_seconds{state=\"", limits_state_text(status.state),
+	    "\",reason=\"");
+	label(out, "", status.reason != NULL ? status.reason : "", "\"}");
+	text_printf(
+	    out, " %" PRId64 "\n", (clock_mono_us() - status.since_us) / CLOCK_SECOND);
 	head(out, "yett_limits_nodes", "gauge", "Gateways that share the limits.");
 	value(out, "yett_limits_nodes", status.nodes);
 	head(out, "yett_limits_redis_trips_total", "counter",

@@ -132,6 +132,9 @@ def test_status_follows_redis(gateway, tmp_path):
         gw.status()), 10)
     assert told["sharing"]["reason"]
     assert "degraded" in run("status", "-c", gw.file).stdout
+    (why,) = [labels for name, labels in parse(scrape_at(port).text)
+              if name == "yett_limits_state_seconds"]
+    assert re.fullmatch(r'\{state="degraded",reason="[^"]+"\}', why)
 
 
 def test_the_socket_is_its_owners_alone(gateway):
