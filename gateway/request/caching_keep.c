@@ -406,6 +406,17 @@ length_of(const struct http_response *r)
 	}
 }
 
+/* As far as its head says; else there was no room just now. */
+static bool
+is_too_large(const struct request *req)
+{
+	uint64_t length;
+
+	length = length_of(&req->origin.response);
+	return (length != CACHE_LENGTH_UNKNOWN &&
+		length > cache_store_max_object(req->snap->cache));
+}
+
 /* How long others are not to wait for such an answer. */
 static int64_t
 mark_of(enum cache_verdict verdict)
@@ -443,8 +454,9 @@ keep(struct request *req)
 		draft.body = c->body;
 		c->coming = make_object(req, &r->fields, draft);
 	}
-	if (c->body == NULL) { /* too large */
-		caching_leave(req, CACHING_MARK_US);
+	if (c->body == NULL) {
+		caching_leave(
+		    req, is_too_large(req) ? CACHING_MARK_US : CACHING_MARK_BRIEF_US);
 		return;
 	}
 	if (c->coming == NULL) { /* fields of the request may be what is too large */

@@ -302,6 +302,21 @@ retire(struct upstream_pool *pool, struct upstream_set *old, struct upstream_set
 	pool->retired = old;
 }
 
+/* How many servers one of the configuration may be. */
+static uint32_t
+room_for(const struct upstream_set *set, uint32_t conf_server)
+{
+	uint32_t i, others;
+
+	others = 0;
+	for (i = 0; i < set->n; i++)
+		if (set->servers[i]->conf_server != conf_server)
+			others++;
+	if (BALANCE_SERVERS_MAX - others < UPSTREAM_ADDRESSES_MAX)
+		return (BALANCE_SERVERS_MAX - others);
+	return (UPSTREAM_ADDRESSES_MAX);
+}
+
 struct loop_message *
 upstream_pool_change(struct upstream_pool *pool, uint32_t conf_server,
     const struct netaddr *addresses, uint32_t n, int64_t now_us)
@@ -309,13 +324,14 @@ upstream_pool_change(struct upstream_pool *pool, uint32_t conf_server,
 	struct netaddr sorted[UPSTREAM_ADDRESSES_MAX];
 	struct upstream_set *old;
 	struct change change = { .now_us = now_us };
-	uint32_t i;
+	uint32_t i, room;
 
 	CHECK_OBJ(pool, POOL_MAGIC);
 	CHECK(conf_server < pool->conf->n_servers);
 	old = pool_set(pool);
-	n = n < UPSTREAM_ADDRESSES_MAX ? n : UPSTREAM_ADDRESSES_MAX;
-	if (n == 0 || old->n + n > BALANCE_SERVERS_MAX)
+	room = room_for(old, conf_server);
+	n = n < room ? n : room;
+	if (n == 0)
 		return (NULL);
 	memcpy(sorted, addresses, n * sizeof(*sorted));
 	for (i = 0; i < n; i++)

@@ -51,8 +51,9 @@ uint32_t pool_index(const struct upstream_set *, const struct upstream_server *)
 /* Is there a name to be resolved again (conf->servers[i].host, port; no literal
  * address, no unix socket)? */
 bool upstream_pool_has_name(const struct upstream_pool *, uint32_t conf_server);
-/* A name's addresses, 1 to UPSTREAM_ADDRESSES_MAX of them (more are ignored, none is
- * no change; their ports too: the url has it). Servers whose address is still
+/* A name's addresses, 1 to UPSTREAM_ADDRESSES_MAX of them (more are ignored, and what
+ * would make the pool larger than BALANCE_SERVERS_MAX; none is no change; their ports
+ * are ignored too: the url has it). Servers whose address is still
  * there go on as they are, new ones begin with slow start and unchecked, and
  * drained where the operator drained their address or url. NULL: nothing has
  * changed; else give it to workers_round(), which then frees what was replaced. Calls

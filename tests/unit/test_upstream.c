@@ -689,6 +689,44 @@ test_every_address_of_a_name_is_a_server(void **state)
 	assert_false(is_down(f, 0));
 }
 
+/* A pool that has all the servers it may have follows its names all the same; of a name
+ * that grew it takes as many addresses as there is room for. */
+static void
+test_a_full_pool_follows_its_names(void **state)
+{
+	struct fixture *f = *state;
+	struct conf_server *servers = mem_zalloc(BALANCE_SERVERS_MAX * sizeof(*servers));
+	struct netaddr addresses[2];
+	struct loop_message *quiet;
+	uint32_t i;
+
+	for (i = 0; i < BALANCE_SERVERS_MAX; i++)
+		servers[i] = f->servers[0];
+	servers[0].host = "localhost";
+	f->conf.servers = servers;
+	f->conf.n_servers = BALANCE_SERVERS_MAX - 1;
+	open_pool(f);
+	if (upstream_pool_count(f->pool) == BALANCE_SERVERS_MAX - 1) {
+		upstream_pool_free(&f->pool);
+		f->conf.n_servers =
+		    BALANCE_SERVERS_MAX; /* localhost is one address here */
+		open_pool(f);
+	}
+	assert_int_equal(upstream_pool_count(f->pool), BALANCE_SERVERS_MAX);
+	for (i = 0; i < 2; i++) {
+		assert_true(netaddr_parse_ip(
+		    &addresses[0], i == 0 ? SPAN("127.0.0.8") : SPAN("127.0.0.7")));
+		assert_true(netaddr_parse_ip(&addresses[1], SPAN("127.0.0.9")));
+		quiet = upstream_pool_change(f->pool, 0, addresses, 2, clock_mono_us());
+		assert_non_null(quiet);
+		quiet->deliver(quiet);
+		assert_int_equal(upstream_pool_count(f->pool), BALANCE_SERVERS_MAX);
+	}
+	upstream_pool_free(&f->pool);
+	f->conf.servers = f->servers;
+	free(servers);
+}
+
 /* --- unix sockets ---------------------------------------------------------- */
 
 static void
@@ -1012,6 +1050,7 @@ main(void)
 		TEST(test_connect_timeout),
 		TEST(test_cancel),
 		TEST(test_every_address_of_a_name_is_a_server),
+		TEST(test_a_full_pool_follows_its_names),
 		TEST(test_unix_socket),
 		TEST(test_pool_errors),
 		TEST(test_address_forms),
