@@ -5,6 +5,7 @@
 #include "gateway/conf/tables.h"
 
 #include <stdlib.h>
+#include <strings.h>
 
 #define LABEL_MAX 63
 #define NAME_MAX_BYTES 253
@@ -139,6 +140,22 @@ check_field_name(char *text, struct text *why)
 {
 	if (!is_token(text) || strlen(text) > 128)
 		return (no(why, "the name of a header field, without a colon"));
+	return (true);
+}
+
+bool
+check_client_field(char *text, struct text *why)
+{
+	static const char *const taken[] = { "Host", "Cookie", "Authorization",
+		"Connection", "Content-Length", "Content-Type", "Transfer-Encoding", "TE",
+		"Trailer", "Upgrade", "Expect" };
+	size_t i;
+
+	if (!check_field_name(text, why))
+		return (false);
+	for (i = 0; i < sizeof(taken) / sizeof(taken[0]); i++)
+		if (strcasecmp(text, taken[i]) == 0)
+			return (no(why, "a field that holds addresses and nothing else"));
 	return (true);
 }
 

@@ -16,7 +16,8 @@ extern const struct choice words_off[], words_off_on[];
 
 /* Checks of single texts, for rows (checks.c). */
 field_check_f check_node, check_host, check_host_name, check_method, check_media_type;
-field_check_f check_field_name, check_word, check_tag, check_route_path, check_path;
+field_check_f check_field_name, check_client_field, check_word, check_tag;
+field_check_f check_route_path, check_path;
 field_check_f check_key, check_status_range, check_country, check_continent;
 field_check_f check_address, check_realm, check_redis_user, check_redis_prefix;
 field_check_f check_dns_server;

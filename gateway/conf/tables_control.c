@@ -44,7 +44,7 @@ static const struct field rows_identity[] = {
 	    "The list of addresses that the field names is walked from right to left, past "
 	    "trusted ones." },
 	{ .name = "header", STRING(conf_identity, header), .standard = "X-Forwarded-For",
-	  .check = check_field_name, .form = "a field name",
+	  .check = check_client_field, .form = "a field name",
 	  .prose = "The field in which a trusted proxy names the client: X-Forwarded-For, "
 	    "Forwarded, or one that holds a single address, like CF-Connecting-IP." },
 	{ .name = "ipv6_prefix", NUMBER(conf_identity, ipv6_prefix), .standard = "64",

@@ -35,6 +35,10 @@ test_identity_faults(void **state)
 		    "t.yaml:7:31: identity.trusted_proxies[0]: found \"proxy\"", "name" },
 		{ BASE "identity: { header: \"X Real\" }\n",
 		    "t.yaml:7:21: identity.header: found \"X Real\"", "header" },
+		{ BASE "identity: { header: host }\n",
+		    "t.yaml:7:21: identity.header: found \"host\"; allowed: a field that "
+		    "holds addresses and nothing else",
+		    "the application needs it" },
 		{ BASE "identity: { ipv6_prefix: 31 }\n",
 		    "t.yaml:7:26: identity.ipv6_prefix: found \"31\"; allowed: a whole "
 		    "number, 32 to 128",
