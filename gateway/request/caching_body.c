@@ -8,7 +8,8 @@
 #include "gateway/request/caching_inside.h"
 #include "gateway/request/request.h"
 
-#define PIECES_PER_RUN 32 /* about a megabyte */
+#define PIECES_PER_RUN 32
+#define BYTES_PER_RUN (1u << 20)
 
 bool
 caching_has_body(const struct request *req)
@@ -206,12 +207,18 @@ void
 caching_take_on(struct request *req)
 {
 	unsigned pieces;
+	uint64_t before;
 
-	for (pieces = 0; pieces < PIECES_PER_RUN && req->caching.writes; pieces++)
+	before = cache_body_bytes(req->caching.body);
+	for (pieces = 0; req->caching.writes; pieces++) {
+		if (pieces == PIECES_PER_RUN ||
+		    cache_body_bytes(req->caching.body) - before >= BYTES_PER_RUN) {
+			conn_yield(req->conn);
+			return;
+		}
 		if (take(req) != EXCHANGE_OK)
 			return;
-	if (req->caching.writes)
-		conn_yield(req->conn);
+	}
 }
 
 /* Worth it while somebody follows, or when most of it is there. */
