@@ -30,18 +30,23 @@ caching_whole(const struct request *req)
 	return (c->object);
 }
 
-/* It can't be stored whole. What is there stays readable, the rest comes directly. */
+/* It can't be stored whole, for `more` bytes do not fit. What is there stays readable,
+ * the rest comes directly. Who follows what turns out too large is cut off, which is
+ * not to happen again soon. */
 static void
-give_up(struct request *req)
+give_up(struct request *req, uint64_t more)
 {
 	struct caching *c;
+	bool too_large;
 
 	c = &req->caching;
+	too_large =
+	    cache_body_bytes(c->body) + more > cache_store_max_object(req->snap->cache);
 	c->writes = false;
 	c->direct = true;
 	cache_body_end(c->body, false);
 	cache_object_free(&c->coming);
-	caching_leave(req, CACHING_MARK_US);
+	caching_leave(req, too_large ? CACHING_MARK_LARGE_US : CACHING_MARK_BRIEF_US);
 }
 
 static void
@@ -71,7 +76,7 @@ caching_publish(struct request *req)
 	if (c->flight != NULL)
 		cache_flight_land(c->flight, c->coming);
 	if (!cache_body_append(c->body, text_span(&req->held)))
-		give_up(req);
+		give_up(req, req->held.n);
 	else
 		req->held_sent = req->held.n;
 	if (c->writes && req->origin.body_done)
@@ -87,7 +92,7 @@ caching_refuse(struct request *req)
 	if (c->place == NULL)
 		return;
 	if (c->writes)
-		give_up(req);
+		give_up(req, 0);
 	caching_leave(req, CACHING_MARK_BRIEF_US);
 }
 
@@ -105,7 +110,7 @@ take(struct request *req)
 	case EXCHANGE_OK:
 		if (!cache_body_append(c->body, piece)) {
 			c->leftover = piece;
-			give_up(req);
+			give_up(req, piece.n);
 			return (EXCHANGE_OK);
 		}
 		exchange_body_used(req);

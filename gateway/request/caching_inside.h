@@ -10,9 +10,11 @@
 bool caching_serve(struct request *);
 /* Ends the flight that this request leads or follows. */
 void caching_leave(struct request *, int64_t mark_us);
-/* A mark lives so long; shorter when it was the request's doing. */
+/* A mark lives so long; shorter when it was the request's doing or there was no room,
+ * longer when others were cut off. */
 #define CACHING_MARK_US (120 * CLOCK_SECOND)
 #define CACHING_MARK_BRIEF_US (10 * CLOCK_SECOND)
+#define CACHING_MARK_LARGE_US (3600 * CLOCK_SECOND)
 
 /* A request that leads already gets its key. False: it can't. */
 bool caching_resume(struct request *);

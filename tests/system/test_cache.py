@@ -10,7 +10,7 @@ import urllib.request
 import pytest
 
 from yett_test import mmdb
-from yett_test.client import chunks, request
+from yett_test.client import Closed, chunks, request
 from yett_test.gateway import free_port, merge, plain_policy, run
 from yett_test.wait import seconds, until
 
@@ -386,6 +386,38 @@ def test_what_is_too_large_is_passed_on(gateway, origin, framing):
         answer = gw.get("/a")
         assert (answer.body == body, hit(answer)) == (True, False)
     assert len(origin.requests) == 2
+
+
+def test_what_outgrows_the_cache_is_followed_once(gateway, origin):
+    """Nobody knew how long it would be: who followed is cut off, and nobody follows again."""
+    piece, rest = b"x" * 65536, threading.Event()
+
+    def script(exchange):
+        exchange.send(b"HTTP/1.1 200 OK\r\nCache-Control: max-age=100\r\n"
+                      b"Transfer-Encoding: chunked\r\n\r\n" + b"5\r\nfirst\r\n")
+        rest.wait(seconds(10))
+        for _ in range(160):
+            exchange.send(chunks(piece)[:-5])
+        exchange.send(b"0\r\n\r\n")
+    origin.on("/a", script)
+    gw = gateway(**cached(wait="30s"))
+    leader = gw.connect().send(request("GET", "/a"))
+    leader.until(b"first\r\n")
+    follower = gw.connect().send(request("GET", "/a"))
+    follower.until(b"first\r\n")
+    rest.set()
+    leader.until(b"\r\n0\r\n\r\n")
+    with pytest.raises(Closed):
+        follower.until(b"\r\n0\r\n\r\n")
+    assert len(origin.requests) == 1
+    rest.clear()
+    both = [gw.connect().send(request("GET", "/a")) for _ in range(2)]
+    for connection in both:
+        connection.until(b"first\r\n")
+    rest.set()
+    for connection in both:
+        connection.until(b"\r\n0\r\n\r\n")
+    assert len(origin.requests) == 3
 
 
 def test_only_if_cached(gateway, origin):
